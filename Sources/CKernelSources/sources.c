@@ -1,0 +1,55 @@
+#include "CKernelSources.h"
+
+#include <stddef.h>
+
+// A family is two lines here: its text and its row of the table.
+static const char common_text[] = {
+#embed "../../kernels/common.cl"
+};
+static const char matmul_text[] = {
+#embed "../../kernels/matmul.cl"
+};
+static const char attention_text[] = {
+#embed "../../kernels/attention.cl"
+};
+static const char norm_text[] = {
+#embed "../../kernels/norm.cl"
+};
+static const char rope_text[] = {
+#embed "../../kernels/rope.cl"
+};
+static const char embedding_text[] = {
+#embed "../../kernels/embedding.cl"
+};
+static const char cross_entropy_text[] = {
+#embed "../../kernels/cross_entropy.cl"
+};
+static const char reduce_text[] = {
+#embed "../../kernels/reduce.cl"
+};
+static const char columns_text[] = {
+#embed "../../kernels/columns.cl"
+};
+
+static const struct {
+  const char *name;
+  const char *text;
+  long length;
+} sources[] = {
+    {"common", common_text, sizeof common_text},
+    {"matmul", matmul_text, sizeof matmul_text},
+    {"attention", attention_text, sizeof attention_text},
+    {"norm", norm_text, sizeof norm_text},
+    {"rope", rope_text, sizeof rope_text},
+    {"embedding", embedding_text, sizeof embedding_text},
+    {"cross_entropy", cross_entropy_text, sizeof cross_entropy_text},
+    {"reduce", reduce_text, sizeof reduce_text},
+    {"columns", columns_text, sizeof columns_text},
+};
+
+static int is_inside(long index) { return index >= 0 && index < nibble_kernel_source_count(); }
+
+long nibble_kernel_source_count(void) { return sizeof sources / sizeof sources[0]; }
+const char *nibble_kernel_source_name(long index) { return is_inside(index) ? sources[index].name : NULL; }
+const char *nibble_kernel_source_text(long index) { return is_inside(index) ? sources[index].text : NULL; }
+long nibble_kernel_source_length(long index) { return is_inside(index) ? sources[index].length : 0; }

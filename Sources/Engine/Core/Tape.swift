@@ -1,0 +1,160 @@
+import Kernels
+
+/// Runs operations on a device and, while recording, remembers what their gradients need.
+///
+/// Model code calls the methods that each operation's file adds to `Tape`:
+/// `tape.rmsNorm(x, weight: tape.parameter(weight), epsilon: 1e-5)`.
+/// Inputs that do not fit an operation are a programming error and trap with the operation's signature; a device's
+/// failures are kept by the device and thrown when it is waited for.
+public final class Tape {
+  public let device: any OperationDevice
+  public let isRecording: Bool
+  /// Told of every operation after it was run; used to find the first non-finite result.
+  public var observer: ((_ operation: String, _ scope: String, _ outputs: [Tensor]) -> Void)?
+
+  private var entries: [Entry] = []
+  private var variableCount = 0
+  private var variables: [ObjectIdentifier: Tensor] = [:]
+  private var parameters: [Int: Parameter] = [:]
+  private var signatures: [String: ShapeSignature] = [:]
+  private var scopes: [String] = []
+
+  struct Entry {
+    let operation: any DifferentiableOperation
+    let scope: String
+    let inputTypes: [TensorType]
+    let inputVariables: [Int?]
+    let outputVariables: [Int?]
+    let outputTypes: [TensorType]
+    var inputs: [Tensor?]
+    var outputs: [Tensor?]
+  }
+
+  /// - Parameter isRecording: False for evaluation and generation: nothing is kept.
+  public init(on device: any OperationDevice, isRecording: Bool) {
+    self.device = device
+    self.isRecording = isRecording
+  }
+
+  /// Names what runs inside, for messages: `layers.3`, then `attention`.
+  public func scope<Result>(_ name: String, _ body: () throws -> Result) rethrows -> Result {
+    scopes.append(name)
+    defer { scopes.removeLast() }
+    return try body()
+  }
+
+  /// A parameter's value, with a gradient while recording.
+  public func parameter(_ parameter: Parameter) -> Tensor {
+    guard isRecording, parameter.gradient != nil else { return parameter.value }
+    let key = ObjectIdentifier(parameter)
+    if let known = variables[key] { return known }
+    let tensor = watch(parameter.value)
+    variables[key] = tensor
+    if let variable = tensor.variable { parameters[variable] = parameter }
+    return tensor
+  }
+
+  /// A tensor whose gradient ``gradients(of:with:for:)`` can be asked for.
+  public func watch(_ tensor: Tensor) -> Tensor {
+    guard isRecording else { return tensor }
+    variableCount += 1
+    return Tensor(type: tensor.type, memory: tensor.memory, variable: variableCount - 1)
+  }
+
+  /// Runs an operation.
+  ///
+  /// - Parameters:
+  ///   - destinations: Memory for outputs that shall be written (or added to) in place, by output position.
+  /// - Returns: The outputs; with gradients when recording and an input has one.
+  @discardableResult
+  public func apply(
+    _ operation: some Operation, _ inputs: [Tensor], into destinations: [Int: Tensor] = [:],
+  ) -> [Tensor] {
+    let types = outputTypes(of: operation, inputs.map(\.type))
+    let outputs = types.enumerated().map { index, type in
+      destinations[index] ?? Tensor(type: type, memory: device.allocate(type.shape.count, of: type.element))
+    }
+    for (index, output) in outputs.enumerated() {
+      precondition(output.shape.count == types[index].shape.count, "destination of another size")
+    }
+    if !device.failure.isSet {
+      do {
+        try device.execute(operation, inputs, outputs)
+      } catch {
+        device.failure.set(error)
+      }
+    }
+    observer?(type(of: operation).name, scopes.joined(separator: "."), outputs)
+    return record(operation, inputs, outputs)
+  }
+
+  private func outputTypes(of operation: some Operation, _ inputs: [TensorType]) -> [TensorType] {
+    let text = operation.signature
+    let signature = signatures[text] ?? ShapeSignature(text)
+    signatures[text] = signature
+    do {
+      let types = try signature.outputs(of: type(of: operation).name, for: inputs)
+      try operation.validate(inputs)
+      return types
+    } catch {
+      preconditionFailure("\(error)")
+    }
+  }
+
+  private func record(_ operation: some Operation, _ inputs: [Tensor], _ outputs: [Tensor]) -> [Tensor] {
+    guard isRecording, inputs.contains(where: { $0.variable != nil }) else { return outputs }
+    guard let operation = operation as? any DifferentiableOperation else {
+      preconditionFailure("\(type(of: operation).name) has no gradient, but an input needs one")
+    }
+    let results = outputs.map { $0.type.element == .float32 ? watch($0) : $0 }
+    let saved = operation.saved
+    entries.append(
+      Entry(
+        operation: operation, scope: scopes.joined(separator: "."), inputTypes: inputs.map(\.type),
+        inputVariables: inputs.map(\.variable), outputVariables: results.map(\.variable),
+        outputTypes: results.map(\.type),
+        inputs: inputs.enumerated().map { saved.inputs.contains($0.offset) ? $0.element.detached : nil },
+        outputs: results.enumerated().map { saved.outputs.contains($0.offset) ? $0.element.detached : nil }))
+    return results
+  }
+
+  // MARK: Backward
+
+  /// Adds the gradient of `loss` to the gradients of all parameters that took part.
+  ///
+  /// The tape is used up: what it saved is released on the way.
+  ///
+  /// - Parameter loss: A tensor of one element.
+  public func backward(from loss: Tensor) {
+    precondition(loss.shape.count == 1, "backward starts from one number, not from \(loss.shape)")
+    let one = Tensor([Float(1)], shape: loss.shape, on: device)
+    _ = propagate([(loss, one)])
+  }
+
+  /// Gradients of watched tensors for given cotangents of outputs; nil where none arrives.
+  public func gradients(of outputs: [Tensor], with cotangents: [Tensor], for watched: [Tensor]) -> [Tensor?] {
+    let table = propagate(Array(zip(outputs, cotangents)))
+    return watched.map { tensor in
+      tensor.variable.flatMap { table[$0] }.map { $0.reshaped(to: tensor.shape) }
+    }
+  }
+
+  private func propagate(_ seeds: [(Tensor, Tensor)]) -> GradientTable {
+    let table = GradientTable(tape: self, parameters: parameters)
+    for (output, cotangent) in seeds {
+      guard let variable = output.variable else { continue }
+      table.add(cotangent.reshaped(to: output.shape), to: variable)
+    }
+    while let entry = entries.popLast() {
+      let cotangents = entry.outputVariables.enumerated().map { index, variable in
+        variable.flatMap { table.take($0) }.map { $0.reshaped(to: entry.outputTypes[index].shape) }
+      }
+      guard cotangents.contains(where: { $0 != nil }) else { continue }
+      scopes = [entry.scope, "backward"]
+      entry.operation.backward(GradientContext(tape: self, entry: entry, cotangents: cotangents, table: table))
+    }
+    scopes = []
+    variables = [:]
+    return table
+  }
+}

@@ -1,0 +1,11 @@
+/// All operations, for the generic test, `nibble verify` and the plan. Adding an operation adds one line.
+public enum OperationCatalogue {
+  public static let all: [any Operation.Type] = [
+    Pointwise.self,
+    SumRows.self,
+    RepeatRow.self,
+    SumOfSquares.self,
+    SplitColumns.self,
+    JoinColumns.self,
+  ]
+}

@@ -1,0 +1,172 @@
+import CHost
+public import Kernels
+
+/// Sum over rows: [rows, columns] to [columns]. The gradient of a bias or gain.
+public struct SumRows: DifferentiableOperation, AccumulatingOperation {
+  public static let name = "sum_rows"
+  public var accumulates = false
+
+  public init(accumulates: Bool = false) { self.accumulates = accumulates }
+
+  public var signature: String { "x [rows, columns] > y [columns]" }
+
+  public func reference<Scalar: ReferenceScalar>(
+    _ inputs: [ReferenceTensor<Scalar>], _ outputs: inout [ReferenceTensor<Scalar>],
+  ) {
+    let columns = inputs[0].shape[1]
+    for column in 0..<columns {
+      var sum: Scalar = 0
+      for row in 0..<inputs[0].shape[0] { sum += inputs[0][row * columns + column] }
+      outputs[0][column] = accumulates ? outputs[0][column] + sum : sum
+    }
+  }
+
+  public func run(on device: HostDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
+    guard let x = HostArray<Float>(inputs[0].memory), let y = HostArray<Float>(outputs[0].memory) else { return }
+    let (rows, columns) = (inputs[0].shape[0], inputs[0].shape[1])
+    device.threads.forRanges(columns, grain: max(16, columns / 8)) { range in
+      if !accumulates { (y.pointer + range.lowerBound).update(repeating: 0, count: range.count) }
+      for row in 0..<rows {
+        let source = x.pointer + row * columns + range.lowerBound
+        nibble_vector_binary(NIBBLE_ADD, y.pointer + range.lowerBound, y.pointer + range.lowerBound, source, range.count)
+      }
+    }
+  }
+
+  public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
+    let (rows, columns) = (inputs[0].shape[0], inputs[0].shape[1])
+    let kernel: Kernel<Buffer<Float>, Buffer<Float>, UInt32, UInt32> = try device.kernel(
+      "sum_rows", in: "reduce", ["ACCUMULATE": accumulates ? "1" : "0"])
+    kernel(
+      Buffer(inputs[0].memory), Buffer(outputs[0].memory), UInt32(rows), UInt32(columns),
+      over: .groups((columns + 7) / 8))
+  }
+
+  public var saved: SavedTensors { SavedTensors() }
+
+  public func backward(_ context: GradientContext) {
+    guard let cotangent = context.cotangent(0) else { return }
+    let shape = context.inputType(0).shape
+    context.add(context.tape.apply(RepeatRow(rows: shape[0]), [cotangent])[0], to: 0)
+  }
+
+  public static var samples: [Sample] {
+    [(1, 1), (3, 7), (33, 8), (65, 19), (130, 40)].flatMap { rows, columns in
+      [false, true].map { accumulates in
+        Sample(
+          "\(rows)x\(columns)\(accumulates ? " accumulate" : "")", SumRows(accumulates: accumulates),
+          [.init([rows, columns])], initialOutput: accumulates ? .normal(deviation: 1) : nil)
+      }
+    }
+  }
+}
+
+/// One row repeated: [columns] to [rows, columns]; the transpose of ``SumRows``.
+public struct RepeatRow: DifferentiableOperation {
+  public static let name = "repeat_row"
+  public let rows: Int
+
+  public init(rows: Int) { self.rows = rows }
+
+  public var signature: String { "x [columns] > y [\(rows), columns]" }
+
+  public func reference<Scalar: ReferenceScalar>(
+    _ inputs: [ReferenceTensor<Scalar>], _ outputs: inout [ReferenceTensor<Scalar>],
+  ) {
+    let columns = inputs[0].shape[0]
+    for index in 0..<rows * columns { outputs[0][index] = inputs[0][index % columns] }
+  }
+
+  public func run(on device: HostDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
+    guard let x = HostArray<Float>(inputs[0].memory), let y = HostArray<Float>(outputs[0].memory) else { return }
+    for row in 0..<rows { (y.pointer + row * x.count).update(from: x.pointer, count: x.count) }
+  }
+
+  public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
+    let columns = inputs[0].shape[0]
+    let kernel = try CopyColumns.kernel(on: device, accumulates: false)
+    kernel(
+      Buffer(inputs[0].memory), Buffer(outputs[0].memory), UInt32(columns), 0, 0, UInt32(columns), 0,
+      over: .groups(rows))
+  }
+
+  public var saved: SavedTensors { SavedTensors() }
+
+  public func backward(_ context: GradientContext) {
+    guard let cotangent = context.cotangent(0) else { return }
+    context.add(SumRows(), [cotangent], to: 0)
+  }
+
+  public static var samples: [Sample] {
+    [(1, 1), (5, 3), (17, 24)].map { Sample("\($0)x\($1)", RepeatRow(rows: $0), [.init([$1])]) }
+  }
+}
+
+/// Sum of squares over everything, to one number; the square of the global gradient norm.
+public struct SumOfSquares: DifferentiableOperation {
+  public static let name = "sum_of_squares"
+
+  public init() {}
+
+  public var signature: String { "x [...] > y [1]" }
+
+  public func reference<Scalar: ReferenceScalar>(
+    _ inputs: [ReferenceTensor<Scalar>], _ outputs: inout [ReferenceTensor<Scalar>],
+  ) {
+    outputs[0][0] = inputs[0].values.reduce(0) { $0 + $1 * $1 }
+  }
+
+  public func run(on device: HostDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
+    guard let x = HostArray<Float>(inputs[0].memory), let y = HostArray<Float>(outputs[0].memory) else { return }
+    let share = 32_768
+    let partial = PartialSums(count: max(1, (x.count + share - 1) / share))
+    device.threads.forRanges(x.count, grain: share) { range in
+      partial.set(range.lowerBound / share, nibble_sum_of_squares(x.pointer + range.lowerBound, range.count))
+    }
+    y[0] = Float(partial.total)
+  }
+
+  public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
+    let count = inputs[0].shape.count
+    let shares = max(1, min(1024, (count + 16_383) / 16_384))
+    let share = (count + shares - 1) / shares
+    let partial = device.allocate(shares, of: .float32)
+    let definitions = ["SQUARES": "1"]
+    let first: Kernel<Buffer<Float>, Buffer<Float>, UInt64, UInt64> = try device.kernel(
+      "sum_partial", in: "reduce", definitions)
+    first(Buffer(inputs[0].memory), Buffer(partial), UInt64(count), UInt64(share), over: .groups(shares))
+    let second: Kernel<Buffer<Float>, Buffer<Float>, UInt32> = try device.kernel(
+      "sum_final", in: "reduce", definitions)
+    second(Buffer(partial), Buffer(outputs[0].memory), UInt32(shares), over: .groups(1))
+  }
+
+  public var saved: SavedTensors { SavedTensors(inputs: [0]) }
+
+  public func backward(_ context: GradientContext) {
+    guard let cotangent = context.cotangent(0) else { return }
+    let program = PointwiseProgram(inputs: 2) { [2 * $0[0] * $0[1]] }
+    let operation = Pointwise(program, operands: [.init(0), .init(1, .element(0))])
+    context.add(context.tape.apply(operation, [context.input(0), cotangent])[0], to: 0)
+  }
+
+  public static var samples: [Sample] {
+    [1, 7, 16, 100, 1023].map { Sample("n\($0)", SumOfSquares(), [.init([$0])]) }
+      + [Sample("n40000", SumOfSquares(), [.init([200, 200])])]
+  }
+}
+
+/// Sums made by several threads, each its own, added up in order in double precision.
+private final class PartialSums: @unchecked Sendable {
+  // Each index is written by one thread only.
+  private let sums: UnsafeMutableBufferPointer<Double>
+
+  init(count: Int) {
+    sums = .allocate(capacity: count)
+    sums.initialize(repeating: 0)
+  }
+
+  deinit { sums.deallocate() }
+
+  func set(_ index: Int, _ value: Double) { sums[index] = value }
+  var total: Double { sums.reduce(0, +) }
+}

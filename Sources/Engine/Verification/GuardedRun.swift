@@ -1,0 +1,85 @@
+import Kernels
+
+/// Runs a sample twice with guards round every buffer and outputs full of NaN.
+struct GuardedRun {
+  let outputs: [[Double]]
+  let problems: [String]
+
+  /// A NaN that no arithmetic produces.
+  private static let sentinel = Float(bitPattern: 0x7FC0_BEEF)
+  private static let integerSentinel: Int32 = 0x5AFE_BEEF
+  private static let byteSentinel: UInt8 = 0xA5
+
+  init(_ sample: Sample, on device: any OperationDevice) throws {
+    let types = try sample.operation.outputTypes(for: sample.inputs.map(\.type))
+    let first = try Self.run(sample.operation, sample, types, on: device)
+    let second = try Self.run(sample.operation, sample, types, on: device)
+    var problems = first.problems
+    for index in types.indices where first.outputs[index] != second.outputs[index] {
+      problems.append("output \(index): a second run gives other bits")
+    }
+    outputs = first.outputs.map { $0.map { Double(Float(bitPattern: $0)) } }
+    self.problems = problems
+  }
+
+  private static func run(
+    _ operation: some Operation, _ sample: Sample, _ types: [TensorType], on device: any OperationDevice,
+  ) throws -> (outputs: [[UInt32]], problems: [String]) {
+    let inputs = sample.inputs.enumerated().map { index, input in
+      GuardedTensor(input.type, values: sample.values(of: index), on: device)
+    }
+    let outputs = types.enumerated().map { index, type in
+      let start = index == 0 ? sample.initialOutput : nil
+      return GuardedTensor(
+        type,
+        values: start.map { Sample.values($0, count: type.shape.count, seed: "\(sample.label) initial") }
+          ?? [Float](repeating: sentinel, count: type.shape.count), on: device)
+    }
+    let destinations = Dictionary(uniqueKeysWithValues: outputs.enumerated().map { ($0.offset, $0.element.tensor) })
+    let tape = Tape(on: device, isRecording: false)
+    tape.apply(operation, inputs.map(\.tensor), into: destinations)
+    try device.finish()
+    var problems: [String] = []
+    for (index, guarded) in (inputs + outputs).enumerated() where try !guarded.isIntact(on: device) {
+      let place = index < inputs.count ? "input \(index)" : "output \(index - inputs.count)"
+      problems.append("\(place): written outside its bounds")
+    }
+    let bits = try outputs.map { try device.read($0.tensor.memory, as: Float.self).map(\.bitPattern) }
+    for (index, output) in bits.enumerated() where output.contains(sentinel.bitPattern) {
+      problems.append("output \(index): an element is never written")
+    }
+    return (bits, problems)
+  }
+
+  /// A tensor in the middle of a larger memory full of sentinels.
+  private struct GuardedTensor {
+    let tensor: Tensor
+    private let whole: Memory
+    private let margin: Int
+
+    init(_ type: TensorType, values: [Float], on device: any OperationDevice) {
+      margin = Memory.viewAlignment / type.element.byteCount
+      whole = device.allocate(type.shape.count + 2 * margin, of: type.element)
+      switch type.element {
+      case .float32: device.write([Float](repeating: sentinel, count: whole.count), to: whole)
+      case .int32: device.write([Int32](repeating: integerSentinel, count: whole.count), to: whole)
+      case .uint8: device.write([UInt8](repeating: byteSentinel, count: whole.count), to: whole)
+      }
+      let part = whole.view(from: margin, count: type.shape.count)
+      upload(values, to: part, on: device)
+      tensor = Tensor(part, shape: type.shape)
+    }
+
+    func isIntact(on device: any OperationDevice) throws -> Bool {
+      switch whole.element {
+      case .float32: check(try device.read(whole, as: Float.self).map(\.bitPattern), sentinel.bitPattern)
+      case .int32: check(try device.read(whole, as: Int32.self), integerSentinel)
+      case .uint8: check(try device.read(whole, as: UInt8.self), byteSentinel)
+      }
+    }
+
+    private func check<Value: Equatable>(_ values: [Value], _ expected: Value) -> Bool {
+      values.prefix(margin).allSatisfy { $0 == expected } && values.suffix(margin).allSatisfy { $0 == expected }
+    }
+  }
+}

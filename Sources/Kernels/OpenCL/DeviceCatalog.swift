@@ -1,0 +1,35 @@
+/// All devices of this machine, and opening one by name.
+public enum DeviceCatalog {
+  /// OpenCL devices in the loader's order, then `cpu`.
+  public static func list() -> [DeviceDescription] {
+    OpenCLPlatform.candidates().map(\.description) + [HostDevice.describe(threads: HostThreads.defaultCount)]
+  }
+
+  /// Why OpenCL devices may be missing: where drivers are looked up and how to get one.
+  public static func searchHint() -> String { OpenCLPlatform.searchHint() }
+
+  /// Opens a device.
+  ///
+  /// - Parameters:
+  ///   - name: A name of ``list()``, a row number of that list, or nil for `NIBBLE_DEVICE`, else the first OpenCL
+  ///     device (GPUs first), else `cpu`.
+  ///   - threads: Host threads for `cpu`; nil takes the default.
+  public static func open(_ name: String?, threads: Int? = nil) throws -> any Device {
+    let wanted = name ?? EnvironmentVariable.device.value
+    if wanted == "cpu" { return HostDevice(threads: threads) }
+    let candidates = OpenCLPlatform.candidates()
+    guard let wanted else {
+      let best = candidates.first { !$0.description.isProcessor } ?? candidates.first
+      guard let best else { return HostDevice(threads: threads) }
+      return try OpenCLDevice(best)
+    }
+    if let row = Int(wanted) {
+      if candidates.indices.contains(row) { return try OpenCLDevice(candidates[row]) }
+      if row == candidates.count { return HostDevice(threads: threads) }
+    }
+    if let match = candidates.first(where: { $0.description.name == wanted }) { return try OpenCLDevice(match) }
+    throw KernelError.noSuchDevice(
+      name: wanted, available: candidates.map(\.description.name) + ["cpu"],
+      hint: candidates.isEmpty ? OpenCLPlatform.searchHint() : "nibble devices lists them")
+  }
+}

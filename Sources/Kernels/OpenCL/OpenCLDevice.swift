@@ -1,0 +1,216 @@
+import COpenCL
+import Files
+
+/// One OpenCL device with its context, its in-order queue, its programs and its pool of buffers.
+public final class OpenCLDevice: Device {
+  public let description: DeviceDescription
+  public let failure = FailureLatch()
+  public private(set) var memoryUse = MemoryUse()
+  /// Kernel launches since the device was opened.
+  public internal(set) var launchCount = 0
+  /// Collects the time of every launch while it is set; see ``startProfile()``.
+  public internal(set) var profile: LaunchProfile?
+
+  let context: cl_context
+  let device: cl_device_id
+  let queue: cl_command_queue
+  private var pool = BlockPool<cl_mem>()
+  private var programs: [ProgramKey: Program] = [:]
+  private let binaries: ProgramCache
+  /// Called before a program is built from source: it can take seconds.
+  public var onBuild: ((_ program: String) -> Void)?
+
+  init(_ candidate: OpenCLCandidate) throws {
+    description = candidate.description
+    device = candidate.device
+    var status: cl_int = 0
+    var ids: cl_device_id? = candidate.device
+    var properties: [cl_context_properties] = [
+      cl_context_properties(CL_CONTEXT_PLATFORM), cl_context_properties(Int(bitPattern: candidate.platform)), 0,
+    ]
+    guard let context = clCreateContext(&properties, 1, &ids, nil, nil, &status) else {
+      throw KernelError.callFailed(call: "clCreateContext", device: description.name, code: status)
+    }
+    self.context = context
+    let flags = cl_command_queue_properties(CL_QUEUE_PROFILING_ENABLE)
+    guard let queue = clCreateCommandQueue(context, candidate.device, flags, &status) else {
+      clReleaseContext(context)
+      throw KernelError.callFailed(call: "clCreateCommandQueue", device: description.name, code: status)
+    }
+    self.queue = queue
+    binaries = ProgramCache(device: candidate.description)
+  }
+
+  deinit {
+    clFinish(queue)
+    programs = [:]
+    for block in pool.drain() { clReleaseMemObject(block) }
+    clReleaseCommandQueue(queue)
+    clReleaseContext(context)
+  }
+
+  func latch(_ call: String, _ status: cl_int) {
+    failure.set(KernelError.callFailed(call: call, device: description.name, code: status))
+  }
+
+  // MARK: Memory
+
+  public func allocate(_ count: Int, of element: ElementType) -> Memory {
+    let size = BlockPool<Void>.blockSize(for: count * element.byteCount)
+    guard let handle = pool.take(size: size) ?? makeBlock(size: size) else {
+      return OpenCLMemory(element: element, count: count, owner: nil)
+    }
+    memoryUse.add(size)
+    return OpenCLMemory(
+      element: element, count: count, owner: OpenCLBlock(device: self, handle: handle, size: size))
+  }
+
+  private func makeBlock(size: Int) -> cl_mem? {
+    guard size <= description.largestAllocation else {
+      failure.set(
+        KernelError.allocationTooLarge(
+          device: description.name, byteCount: size, limit: description.largestAllocation))
+      return nil
+    }
+    if memoryUse.reserved + size > description.memoryByteCount { releaseFreeBlocks() }
+    if let block = createBuffer(size) { return block }
+    releaseFreeBlocks()
+    if let block = createBuffer(size) { return block }
+    failure.set(
+      KernelError.outOfMemory(
+        device: description.name, byteCount: size, live: memoryUse.live, limit: description.memoryByteCount))
+    return nil
+  }
+
+  private func createBuffer(_ size: Int) -> cl_mem? {
+    guard memoryUse.reserved + size <= description.memoryByteCount else { return nil }
+    var status: cl_int = 0
+    let flags = cl_mem_flags(CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR)
+    let block = clCreateBuffer(context, flags, size, nil, &status)
+    guard status == CL_SUCCESS, let block else { return nil }
+    memoryUse.reserved += size
+    return block
+  }
+
+  /// Gives free blocks back to the driver; waits for the queue, which may still use them.
+  private func releaseFreeBlocks() {
+    guard pool.freeByteCount > 0 else { return }
+    clFinish(queue)
+    memoryUse.reserved -= pool.freeByteCount
+    for block in pool.drain() { clReleaseMemObject(block) }
+  }
+
+  func recycle(_ handle: cl_mem, size: Int) {
+    pool.give(handle, size: size)
+    memoryUse.remove(size)
+  }
+
+  // MARK: Transfers
+
+  public func write<Scalar: DeviceScalar>(_ values: [Scalar], to memory: Memory) {
+    precondition(values.count == memory.count, "write of \(values.count) values to \(memory.count) elements")
+    guard !failure.isSet, !values.isEmpty, let handle = (memory as? OpenCLMemory)?.handle else { return }
+    let status = values.withUnsafeBytes {
+      clEnqueueWriteBuffer(queue, handle, cl_bool(CL_TRUE), 0, $0.count, $0.baseAddress, 0, nil, nil)
+    }
+    if status != CL_SUCCESS { latch("clEnqueueWriteBuffer", status) }
+  }
+
+  public func read<Scalar: DeviceScalar>(_ memory: Memory, as type: Scalar.Type) throws -> [Scalar] {
+    try failure.throwIfSet()
+    precondition(memory.element == Scalar.elementType, "memory of \(memory.element) read as \(type)")
+    guard memory.count > 0, let handle = (memory as? OpenCLMemory)?.handle else { return [] }
+    var status: cl_int = 0
+    let values = [Scalar](unsafeUninitializedCapacity: memory.count) { buffer, count in
+      status = clEnqueueReadBuffer(
+        queue, handle, cl_bool(CL_TRUE), 0, memory.byteCount, buffer.baseAddress, 0, nil, nil)
+      count = status == CL_SUCCESS ? memory.count : 0
+    }
+    if status != CL_SUCCESS { latch("clEnqueueReadBuffer", status) }
+    try failure.throwIfSet()
+    return values
+  }
+
+  public func copy(_ source: Memory, to destination: Memory) {
+    precondition(source.byteCount == destination.byteCount, "copy between memories of different sizes")
+    guard !failure.isSet, source.count > 0, let from = (source as? OpenCLMemory)?.handle,
+      let to = (destination as? OpenCLMemory)?.handle
+    else { return }
+    let status = clEnqueueCopyBuffer(queue, from, to, 0, 0, source.byteCount, 0, nil, nil)
+    if status != CL_SUCCESS { latch("clEnqueueCopyBuffer", status) }
+  }
+
+  public func zero(_ memory: Memory) {
+    guard !failure.isSet, memory.count > 0, let handle = (memory as? OpenCLMemory)?.handle else { return }
+    var pattern: UInt8 = 0
+    let status = clEnqueueFillBuffer(queue, handle, &pattern, 1, 0, memory.byteCount, 0, nil, nil)
+    if status != CL_SUCCESS { latch("clEnqueueFillBuffer", status) }
+  }
+
+  public func finish() throws {
+    let status = clFinish(queue)
+    if status != CL_SUCCESS { latch("clFinish", status) }
+    profile?.collect()
+    try failure.throwIfSet()
+  }
+
+  // MARK: Programs
+
+  /// The kernel `name` of family `family`, specialized by `definitions`; built on first use.
+  ///
+  /// - Parameters:
+  ///   - definitions: Macros that specialize the program, `-D name=value`.
+  public func kernel<each Argument: KernelArgument>(
+    _ name: String, in family: String, _ definitions: [String: String] = [:],
+    as type: Kernel<repeat each Argument>.Type = Kernel<repeat each Argument>.self,
+  ) throws -> Kernel<repeat each Argument> {
+    Kernel(try program(family, definitions).kernel(name), device: self)
+  }
+
+  private func program(_ family: String, _ definitions: [String: String]) throws -> Program {
+    let key = ProgramKey(family: family, definitions: definitions)
+    if let program = programs[key] { return program }
+    let program = try build(key, source: KernelSources.source(of: family))
+    programs[key] = program
+    return program
+  }
+
+  /// A kernel whose program text was made at run time (elementwise expressions).
+  ///
+  /// - Parameter identity: Names the text: the same identity must always come with the same text.
+  public func kernel<each Argument: KernelArgument>(
+    _ name: String, generated identity: String, source: () -> String,
+    as type: Kernel<repeat each Argument>.Type = Kernel<repeat each Argument>.self,
+  ) throws -> Kernel<repeat each Argument> {
+    Kernel(try generated(identity, source).kernel(name), device: self)
+  }
+
+  /// The same for kernels whose number of arguments is only known at run time.
+  public func untypedKernel(_ name: String, generated identity: String, source: () -> String) throws -> UntypedKernel {
+    UntypedKernel(try generated(identity, source).kernel(name), device: self)
+  }
+
+  private func generated(_ identity: String, _ source: () -> String) throws -> Program {
+    let key = ProgramKey(family: identity, definitions: [:])
+    if let program = programs[key] { return program }
+    let program = try build(key, source: source())
+    programs[key] = program
+    return program
+  }
+
+  private func build(_ key: ProgramKey, source: String) throws -> Program {
+    try Program(
+      key: key, source: source, context: context, device: device, description: description, cache: binaries,
+      onBuild: onBuild)
+  }
+
+  /// From now on the time of every launch is recorded.
+  public func startProfile() { profile = LaunchProfile() }
+
+  /// Waits for the queue, stops recording and returns what was recorded.
+  public func stopProfile() throws -> [LaunchRecord] {
+    try finish()
+    defer { profile = nil }
+    return profile?.records ?? []
+  }
+}
