@@ -1,7 +1,7 @@
 extension SafetensorsFile {
   /// The elements of a tensor as Float, row-major.
   ///
-  /// F32, F16, BF16 and F8-free integers are exact; F64 is rounded to nearest.
+  /// F32, F16, BF16 and integers are exact; F64 is rounded to nearest.
   /// - Throws: `notConvertible` for FP8, FP6, FP4 and complex types; `inexact` for an integer that Float
   ///   cannot hold (from 2^24 up); `noSuchTensor`.
   public func floats(_ name: String) throws -> [Float] {
@@ -22,7 +22,7 @@ extension SafetensorsFile {
 
   /// The elements of a tensor as Double, row-major; always exact.
   ///
-  /// - Throws: as `floats`; integers are limited to 2^53 and what is a multiple of a power of two beyond.
+  /// - Throws: as `floats`, but `inexact` only for 64-bit integers with more than 53 significant bits.
   public func doubles(_ name: String) throws -> [Double] {
     let entry = try entry(name)
     return try withUnsafeBytes(of: name) { bytes in

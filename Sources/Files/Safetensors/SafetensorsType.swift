@@ -74,8 +74,8 @@ public struct SafetensorsEntry: Sendable, Hashable {
   public let byteRange: Range<Int>
 
   /// The number of elements.
-  public var elementCount: Int { byteRange.count / max(1, type.bitCount) * 8 + subByteRest }
-
-  // byteRange.count * 8 / bitCount without the product, which could overflow.
-  private var subByteRest: Int { byteRange.count % type.bitCount * 8 / type.bitCount }
+  public var elementCount: Int {
+    // The reader has checked that the product does not overflow.
+    shape.reduce(1, *)
+  }
 }

@@ -87,15 +87,19 @@ public final class SafetensorsWriter {
   /// Rounds to nearest even for F16 and BF16; F32 and F64 are exact.
   /// - Throws: as `append(_:bytes:)`; `SafetensorsError.notConvertible` for other types.
   public func append(_ name: String, floats: [Float]) throws {
-    let type = order.first { $0.name.hasSameBytes(as: name) }?.type
-    switch type {
-    case .float32?: try append(name, bytes: Self.encode(floats) { $0.bitPattern })
-    case .bfloat16?: try append(name, bytes: Self.encode(floats, HalfPrecision.bfloat16))
-    case .float16?: try append(name, bytes: Self.encode(floats, HalfPrecision.float16))
-    case .float64?: try append(name, bytes: Self.encode(floats) { Double($0).bitPattern })
-    case let other?:
-      throw SafetensorsError.notConvertible(path: file.path, tensor: name, type: other, to: other.rawValue)
-    case nil: try take(name, 0)
+    skipComplete()
+    guard !floats.isEmpty, position < order.count, order[position].name.hasSameBytes(as: name) else {
+      return try take(name, floats.count)
+    }
+    switch order[position].type {
+    case .float32: try append(name, bytes: Self.encode(floats) { $0.bitPattern })
+    case .bfloat16: try append(name, bytes: Self.encode(floats, HalfPrecision.bfloat16))
+    case .float16: try append(name, bytes: Self.encode(floats, HalfPrecision.float16))
+    case .float64: try append(name, bytes: Self.encode(floats) { Double($0).bitPattern })
+    case .bool, .fp4E2M1, .fp6E2M3, .fp6E3M2, .uint8, .int8, .fp8E5M2, .fp8E4M3, .fp8E8M0, .fp8E4M3FNUZ,
+      .fp8E5M2FNUZ, .int16, .uint16, .int32, .uint32, .complex64, .int64, .uint64:
+      let type = order[position].type
+      throw SafetensorsError.notConvertible(path: file.path, tensor: name, type: type, to: type.rawValue)
     }
   }
 
@@ -103,7 +107,7 @@ public final class SafetensorsWriter {
   ///
   /// - Throws: `SafetensorsError.wrongData` when data is missing; `FileError`.
   public func finish() throws {
-    try skipComplete()
+    skipComplete()
     if position < order.count {
       throw SafetensorsError.wrongData(
         path: file.path, tensor: order[position].name,
@@ -151,7 +155,7 @@ extension SafetensorsWriter {
   }
 
   /// Passes over tensors that have all their bytes.
-  private func skipComplete() throws {
+  private func skipComplete() {
     while position < order.count, filled == byteCounts[position] {
       position += 1
       filled = 0
@@ -162,7 +166,7 @@ extension SafetensorsWriter {
   private func take(_ name: String, _ count: Int) throws {
     // An empty tensor may be named, but need not be.
     if count == 0, order.contains(where: { $0.name.hasSameBytes(as: name) }) { return }
-    try skipComplete()
+    skipComplete()
     guard position < order.count, order[position].name.hasSameBytes(as: name) else {
       let due = position < order.count ? "'\(order[position].name)' is due" : "all tensors are complete"
       throw SafetensorsError.wrongData(path: file.path, tensor: name, problem: due)

@@ -2,7 +2,7 @@
 public final class ShardedTensors: Sendable {
   /// The folder.
   public let folder: String
-  /// The opened files by falling importance: as the index names them first.
+  /// The opened files, in the order in which the index first names them.
   public let files: [SafetensorsFile]
   /// Every tensor, file by file.
   public let entries: [SafetensorsEntry]

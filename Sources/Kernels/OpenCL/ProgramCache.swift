@@ -32,7 +32,7 @@ struct ProgramCache {
 
   func entry(source: String, options: String) -> Entry? {
     guard let folder else { return nil }
-    let key = SHA256.hexDigest(of: Array((deviceKey + "\n" + options + "\n" + source).utf8))
+    let key = SHA256.hexadecimal(of: Array((deviceKey + "\n" + options + "\n" + source).utf8))
     return Entry(folder: folder, path: folder + "/" + key + ".bin")
   }
 
@@ -49,12 +49,12 @@ struct ProgramCache {
       guard bytes.count > start, bytes.starts(with: magic) else { return nil }
       let payload = Array(bytes[start...])
       let digest = String(decoding: bytes[magic.count..<start], as: UTF8.self)
-      return SHA256.hexDigest(of: payload) == digest ? payload : nil
+      return SHA256.hexadecimal(of: payload) == digest ? payload : nil
     }
 
     /// A cache that cannot be written is not an error: the next start compiles again.
     func store(_ binary: [UInt8]) {
-      let digest = SHA256.hexDigest(of: binary)
+      let digest = SHA256.hexadecimal(of: binary)
       do {
         try Folder.create(folder)
         try AtomicFile.write(Array(ProgramCache.magic.utf8) + Array(digest.utf8) + binary, to: path)

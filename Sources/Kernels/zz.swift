@@ -1,1 +1,0 @@
-enum SHA256 { static func hexDigest(of b: [UInt8]) -> String { var h: UInt64 = 1469598103934665603; for x in b { h = (h ^ UInt64(x)) &* 1099511628211 }; let t = String(h, radix: 16); return String(repeating: "0", count: 64 - t.count) + t } }
