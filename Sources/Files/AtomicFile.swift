@@ -82,7 +82,7 @@ public final class AtomicFile {
     count += bytes.count
   }
 
-  /// Syncs the content and gives the file its name. The writer is closed afterwards.
+  /// Syncs the content and gives the file its name; the writer is closed afterwards.
   public func finish() throws(FileError) {
     try guarded { () throws(FileError) in
       try flush()

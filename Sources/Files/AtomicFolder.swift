@@ -10,7 +10,7 @@ public final class AtomicFolder {
   public let temporaryPath: String
 
   private let overwrite: Bool
-  private var isOpen = true
+  private var isOpen = false
 
   /// Creates the temporary folder.
   ///
@@ -28,6 +28,7 @@ public final class AtomicFolder {
     }
     try Folder.create(Folder.parent(of: path))
     if mkdir(temporaryPath, 0o777) != 0 { throw .fromErrno("create", temporaryPath) }
+    isOpen = true
   }
 
   deinit {

@@ -38,7 +38,9 @@ public final class EventFile {
     let whole = size == 0 ? 0 : try Self.wholeRecords(path)
     discardedByteCount = size - whole
     byteCount = whole
-    if whole < size, ftruncate(descriptor.number, off_t(whole)) != 0 { throw FileError.fromErrno("cut", path) }
+    if whole < size, ftruncate(descriptor.number, off_t(whole)) != 0 {
+      throw FileError.fromErrno("cut", path)
+    }
     if whole == 0 { try write(Self.versionEvent(wallTime)) }
   }
 
@@ -98,12 +100,18 @@ public final class EventFile {
     while let payload = try TensorFlowRecord.payload(at: end, of: file) {
       if end == 0 {
         let version = Array("brain.Event:2".utf8)
-        guard Array(payload.suffix(version.count)) == version else { throw EventFileError.notAnEventFile(path: path) }
+        guard Array(payload.suffix(version.count)) == version else {
+          throw EventFileError.notAnEventFile(path: path)
+        }
       }
       end += payload.count + TensorFlowRecord.overhead
     }
-    // A new file whose first record is torn can only be shorter than that record.
-    if end == 0, file.count > 64 { throw EventFileError.notAnEventFile(path: path) }
+    // Nothing whole: only the torn beginning of our own version record may be cut off.
+    let head = TensorFlowRecord.framed(versionEvent(0)).prefix(12)
+    let start = try file.bytes(in: 0..<min(12, file.count))
+    if end == 0, file.count >= 64 || start != Array(head.prefix(file.count)) {
+      throw EventFileError.notAnEventFile(path: path)
+    }
     return end
   }
 }

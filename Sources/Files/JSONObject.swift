@@ -16,7 +16,7 @@ public struct JSONObject: Sendable {
   /// The members in order.
   public private(set) var entries: [Entry] = []
 
-  /// Open addressing: position + 1 of an entry, 0 for a free slot. Empty while a scan does.
+  /// Open addressing: position + 1 of an entry, 0 for a free slot; empty while a scan does.
   private var slots: [Int] = []
 
   private static let scanLimit = 8

@@ -7,6 +7,7 @@ extension JSON {
   /// - Parameters:
   ///   - bytes: The whole text; a byte order mark is refused.
   ///   - source: What the text is, for messages; usually the path.
+  /// - Returns: The value.
   /// - Throws: `JSONError` with line and column. Duplicate keys, invalid UTF-8, lone surrogates, nesting
   ///   beyond `maximumDepth` and numbers beyond a Double are errors. Integers beyond 64 bits become
   ///   the nearest Double.

@@ -47,7 +47,8 @@ public final class MappedFile: @unchecked Sendable {
   /// Gives a part of the file to `body`.
   ///
   /// - Throws: `FileError.outOfBounds` when the file is shorter, and what `body` throws.
-  public func withBytes<Result>(in range: Range<Int>, _ body: (Span<UInt8>) throws -> Result) throws -> Result {
+  public func withBytes<Result>(in range: Range<Int>, _ body: (Span<UInt8>) throws -> Result) throws -> Result
+  {
     try body(Span(_unsafeBytes: try slice(range)))
   }
 

@@ -12,6 +12,17 @@ import Testing
     #expect(try JSON(parsing: "\"\"") == "")
   }
 
+  @Test func everyEntryGivesTheSameValue() throws {
+    let text = #"{"a":[1,"\u00e9"]}"#
+    let bytes = Array(text.utf8)
+    let expected: JSON = ["a": [1, "\u{E9}"]]
+    #expect(try JSON(parsing: text) == expected)
+    #expect(try JSON.parse(bytes) == expected)
+    #expect(try JSON.parse(bytes.span) == expected)
+    #expect(try bytes.withUnsafeBytes { try JSON.parse($0) } == expected)
+    #expect(throws: JSONError.self) { try JSON.parse(UnsafeRawBufferPointer(start: nil, count: 0)) }
+  }
+
   @Test func accessorsAnswerOnlyForTheirKind() throws {
     let json: JSON = ["i": 3, "d": 1.5, "s": "x", "b": true, "n": nil, "a": [1], "o": ["k": 1]]
     #expect(json["i"]?.integerValue == 3)
@@ -33,7 +44,7 @@ import Testing
     ("0", JSON.integer(0)), ("-7", .integer(-7)), ("9223372036854775807", .integer(.max)),
     ("-9223372036854775808", .integer(.min)), ("9223372036854775808", .number(9_223_372_036_854_775_808)),
     ("1000000000000000019884624838656", .number(1e30)), ("1.0", .number(1)), ("1E+2", .number(100)),
-    ("1e-400", .number(0)), ("0.1", .number(0.1)), ("5e-324", .number(5e-324)),
+    ("1e-400", .number(0)), ("0.1", .number(0.1)), ("5e-324", .number(.leastNonzeroMagnitude)),
     ("1.7976931348623157e308", .number(.greatestFiniteMagnitude)),
   ]) func readsNumbers(text: String, expected: JSON) throws {
     #expect(try JSON(parsing: text) == expected)
@@ -46,8 +57,10 @@ import Testing
   }
 
   @Test(arguments: [
-    "", " ", "{", "[", "]", "[1,]", "[,1]", "{\"a\":1,}", "{\"a\" 1}", "{a:1}", "{1:1}", "[1 2]", "1 2", "tru",
-    "nul", "True", "NaN", "Infinity", "-Infinity", "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x10", "'a'", "\"a",
+    "", " ", "{", "[", "]", "[1,]", "[,1]", "{\"a\":1,}", "{\"a\" 1}", "{a:1}", "{1:1}", "[1 2]", "1 2",
+    "tru",
+    "nul", "True", "NaN", "Infinity", "-Infinity", "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x10", "'a'",
+    "\"a",
     "\"\\x\"", "\"\\u12g4\"", "\"\\u12", "\"a\nb\"", "\"\u{01}\"", "[1] //", "\u{FEFF}1", "\"\\", "-a",
   ]) func rejectsWhatTheGrammarDoesNotAllow(text: String) {
     #expect {
@@ -99,10 +112,12 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    [0x22, 0xFF, 0x22], [0x22, 0xC0, 0xAF, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0x22, 0xC3, 0x22],
-    [0x22, 0xF4, 0x90, 0x80, 0x80, 0x22], [0x22, 0x41, 0x5C, 0x6E, 0x80, 0x22],
-  ] as [[UInt8]]) func rejectsInvalidUTF8(bytes: [UInt8]) {
+  @Test(
+    arguments: [
+      [0x22, 0xFF, 0x22], [0x22, 0xC0, 0xAF, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0x22, 0xC3, 0x22],
+      [0x22, 0xF4, 0x90, 0x80, 0x80, 0x22], [0x22, 0x41, 0x5C, 0x6E, 0x80, 0x22],
+    ] as [[UInt8]]) func rejectsInvalidUTF8(bytes: [UInt8])
+  {
     #expect {
       try JSON.parse(bytes)
     } throws: { error in
@@ -186,7 +201,8 @@ import Testing
   }
 
   @Test func mutatedTextsNeverTrapAndAcceptedOnesRoundTrip() throws {
-    let seedText = #"{"a":[1,-2.5e3,true,null,"\u00e9\ud83d\ude00 ü"],"b":{"c":{},"d":[]},"e":12345678901234567890}"#
+    let seedText =
+      #"{"a":[1,-2.5e3,true,null,"\u00e9\ud83d\ude00 ü"],"b":{"c":{},"d":[]},"e":12345678901234567890}"#
     let interesting = Array("{}[]\",:\\u0123456789eE+-.tfn \n\0".utf8) + [0x80, 0xC3, 0xED, 0xFF]
     var generator = SeededGenerator(11)
     var accepted = 0

@@ -14,7 +14,8 @@ public enum SafetensorsError: Error, Sendable, Equatable {
   case unknownType(path: String, tensor: String, type: String)
   /// Type and shape do not make up the bytes of the entry; `expected` is nil when the size overflows or
   /// does not fill whole bytes.
-  case wrongSize(path: String, tensor: String, type: SafetensorsType, shape: [Int], expected: Int?, actual: Int)
+  case wrongSize(
+    path: String, tensor: String, type: SafetensorsType, shape: [Int], expected: Int?, actual: Int)
   /// A tensor does not begin where the one before it ends.
   case gapOrOverlap(path: String, tensor: String, begins: Int, expected: Int)
   /// The tensors end before or behind the end of the file.
@@ -41,9 +42,13 @@ extension SafetensorsError: CustomStringConvertible {
     let broken = "the file is damaged or cut off; fetch or write it again"
     switch self {
     case .tooShort(let path, let size):
-      return ("cannot read '\(path)': not a safetensors file", "size: \(size) bytes, at least 8 needed", broken)
+      return (
+        "cannot read '\(path)': not a safetensors file", "size: \(size) bytes, at least 8 needed", broken
+      )
     case .headerTooLong(let path, let length, let limit):
-      return ("cannot read '\(path)': its header is too long", "header: \(length) bytes, at most \(limit)", broken)
+      return (
+        "cannot read '\(path)': its header is too long", "header: \(length) bytes, at most \(limit)", broken
+      )
     case .header(let path, let problem):
       return ("cannot read '\(path)': its header is not a JSON object", problem, broken)
     case .metadata(let path, let key, let kind):
@@ -55,7 +60,9 @@ extension SafetensorsError: CustomStringConvertible {
       return ("cannot read '\(path)': invalid header entry", "tensor '\(tensor)': \(problem)", broken)
     case .unknownType(let path, let tensor, let type):
       let known = SafetensorsType.allCases.map(\.rawValue).joined(separator: " ")
-      return ("cannot read '\(path)': unknown element type", "tensor '\(tensor)' has '\(type)'", "known: \(known)")
+      return (
+        "cannot read '\(path)': unknown element type", "tensor '\(tensor)' has '\(type)'", "known: \(known)"
+      )
     case .wrongSize(let path, let tensor, let type, let shape, let expected, let actual):
       let need = expected.map { "\($0) bytes" } ?? "no whole number of bytes that fits 64 bits"
       return (

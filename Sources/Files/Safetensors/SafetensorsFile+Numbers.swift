@@ -48,7 +48,8 @@ extension SafetensorsFile {
       switch entry.type {
       case .int8, .uint8, .bool, .int16, .uint16, .int32, .uint32, .int64, .uint64:
         try integers(entry, bytes, as: "Int32") { Int32(exactly: $0) }
-      case .float16, .bfloat16, .float32, .float64, .complex64, .fp4E2M1, .fp6E2M3, .fp6E3M2, .fp8E5M2, .fp8E4M3,
+      case .float16, .bfloat16, .float32, .float64, .complex64, .fp4E2M1, .fp6E2M3, .fp6E3M2, .fp8E5M2,
+        .fp8E4M3,
         .fp8E8M0, .fp8E4M3FNUZ, .fp8E5M2FNUZ:
         throw SafetensorsError.notConvertible(path: path, tensor: name, type: entry.type, to: "Int32")
       }
@@ -84,11 +85,14 @@ extension SafetensorsFile {
     case .uint32: try exact(entry, decode(bytes) { (bits: UInt32) in Int64(bits) }, target, convert)
     case .int64: try exact(entry, decode(bytes) { (bits: Int64) in bits }, target, convert)
     case .uint64:
-      try exact(entry, decode(bytes) { (bits: UInt64) in bits }, target) { Int64(exactly: $0).flatMap(convert) }
+      try exact(entry, decode(bytes) { (bits: UInt64) in bits }, target) {
+        Int64(exactly: $0).flatMap(convert)
+      }
     case .bool:
       // A byte other than 0 and 1 is no Boolean.
       try exact(entry, decode(bytes) { (bits: UInt8) in bits }, target) { $0 < 2 ? convert(Int64($0)) : nil }
-    case .float16, .bfloat16, .float32, .float64, .complex64, .fp4E2M1, .fp6E2M3, .fp6E3M2, .fp8E5M2, .fp8E4M3,
+    case .float16, .bfloat16, .float32, .float64, .complex64, .fp4E2M1, .fp6E2M3, .fp6E3M2, .fp8E5M2,
+      .fp8E4M3,
       .fp8E8M0, .fp8E4M3FNUZ, .fp8E5M2FNUZ:
       throw SafetensorsError.notConvertible(path: path, tensor: entry.name, type: entry.type, to: target)
     }

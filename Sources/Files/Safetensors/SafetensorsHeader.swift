@@ -104,7 +104,8 @@ struct SafetensorsHeader {
     for entry in ordered {
       guard entry.byteRange.lowerBound == end else {
         throw SafetensorsError.gapOrOverlap(
-          path: path, tensor: entry.name, begins: entry.byteRange.lowerBound - dataStart, expected: end - dataStart)
+          path: path, tensor: entry.name, begins: entry.byteRange.lowerBound - dataStart,
+          expected: end - dataStart)
       }
       end = entry.byteRange.upperBound
     }

@@ -119,7 +119,8 @@ public final class SafetensorsWriter {
 
 extension SafetensorsWriter {
   /// Little-endian bytes of converted numbers.
-  public static func encode<Bits: FixedWidthInteger>(_ floats: [Float], _ convert: (Float) -> Bits) -> [UInt8] {
+  public static func encode<Bits: FixedWidthInteger>(_ floats: [Float], _ convert: (Float) -> Bits) -> [UInt8]
+  {
     let size = MemoryLayout<Bits>.size
     return [UInt8](unsafeUninitializedCapacity: floats.count * size) { bytes, initialized in
       let raw = UnsafeMutableRawBufferPointer(bytes)
@@ -137,7 +138,8 @@ extension SafetensorsWriter {
     var byteCounts: [Int] = []
     for tensor in order {
       let bytes = tensor.type.byteCount(of: tensor.shape)
-      guard let bytes, case let (next, overflow) = end.addingReportingOverflow(bytes), !overflow else {
+      let (next, overflow) = end.addingReportingOverflow(bytes ?? 0)
+      guard let bytes, !overflow else {
         throw SafetensorsError.wrongSize(
           path: path, tensor: tensor.name, type: tensor.type, shape: tensor.shape, expected: bytes, actual: 0)
       }

@@ -1,0 +1,62 @@
+/// The rules for values that follow from others while nobody sets them.
+enum Derivation {
+  /// Fills in every derived value that is not pinned.
+  ///
+  /// - Parameter pinned: Names of the keys that were set.
+  static func apply(to configuration: inout RunConfiguration, pinned: Set<String>) {
+    deriveModel(&configuration.model, pinned: pinned)
+    deriveBatch(&configuration, pinned: pinned)
+    deriveSchedule(&configuration, pinned: pinned)
+  }
+
+  private static func deriveModel(_ model: inout ModelSettings, pinned: Set<String>) {
+    let isGPT2 = model.architecture == .gpt2
+    if !pinned.contains("model.kv_heads") { model.kvHeads = model.heads }
+    if !pinned.contains("model.head_dimension") {
+      model.headDimension = max(1, model.dimension / max(1, model.heads))
+    }
+    if !pinned.contains("model.hidden") {
+      // 8/3 of the width gives three matrices the size of two with four times the width; 16 suits vector units.
+      model.hidden = isGPT2 ? 4 * model.dimension : (8 * model.dimension + 47) / 48 * 16
+    }
+    if !pinned.contains("model.attention_bias") { model.attentionBias = isGPT2 }
+    if !pinned.contains("model.mlp_bias") { model.mlpBias = isGPT2 }
+  }
+
+  private static func deriveBatch(_ configuration: inout RunConfiguration, pinned: Set<String>) {
+    let context = max(1, configuration.model.context)
+    let hasMicro = pinned.contains("batch.micro")
+    if !pinned.contains("batch.tokens") {
+      configuration.batch.tokens = (hasMicro ? configuration.batch.micro : 8) * context
+    }
+    if !hasMicro {
+      let (sequences, rest) = configuration.batch.tokens.quotientAndRemainder(dividingBy: context)
+      let divisor = (1...8).last { sequences.isMultiple(of: $0) }
+      configuration.batch.micro = rest == 0 && sequences > 0 ? divisor ?? 1 : 8
+    }
+  }
+
+  /// A tenth in decimal: 3e-4 gives 3e-5, where the nearest quotient would be 2.9999999999999997e-5.
+  static func tenth(of value: Double) -> Double {
+    let parts = "\(value)".split(separator: "e")
+    guard let mantissa = parts.first else { return value / 10 }
+    let exponent = parts.count > 1 ? Int(parts[1]) ?? 0 : 0
+    return Double("\(mantissa)e\(exponent - 1)") ?? value / 10
+  }
+
+  private static func deriveSchedule(_ configuration: inout RunConfiguration, pinned: Set<String>) {
+    let steps = configuration.steps
+    if !pinned.contains("schedule.warmup") { configuration.schedule.warmup = min(100, steps / 10) }
+    if !pinned.contains("schedule.minimum") {
+      configuration.schedule.minimum = tenth(of: configuration.optimizer.learningRate)
+    }
+    if !pinned.contains("schedule.decay_steps") {
+      let afterWarmup = max(1, steps - configuration.schedule.warmup)
+      switch configuration.schedule.kind {
+      case .cosine, .linear: configuration.schedule.decaySteps = afterWarmup
+      case .wsd: configuration.schedule.decaySteps = min(afterWarmup, max(1, steps / 5))
+      case .constant, .inverseSquareRoot: configuration.schedule.decaySteps = 0
+      }
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import Configuration
+import Terminal
+import Testing
+
+@Suite struct ChecksTests {
+  @Test func batchMustBeAMultiple() throws {
+    let yaml = "model: {context: 512}\nbatch:\n  tokens: 100000\n"
+    #expect(
+      try problems(yaml) == """
+        error: batch.tokens 100000 is not a multiple of micro 8 x context 512 = 4096
+          batch.tokens: run.yaml:3
+          batch.micro: derived: largest divisor of tokens / context up to 8
+          model.context: run.yaml:1
+          hint: nearest: 98304, 102400
+        """)
+    #expect(try problems("batch: {tokens: 768, micro: 8}").contains("or batch.micro=3"))
+  }
+
+  @Test(arguments: [
+    (["model.dimension=100", "model.heads=3"], "nearest: model.dimension=99, model.dimension=102"),
+    (["model.dimension=2", "model.heads=3"], "nearest: model.dimension=3;"),
+    (
+      ["model.heads=12", "model.dimension=768", "model.kv_heads=5"],
+      "nearest: model.kv_heads=4, model.kv_heads=6"
+    ),
+    (["model.head_dimension=33"], "nearest: model.head_dimension=32, 34"),
+    (["model.dimension=12"], "odd; rotary"),
+    (["schedule.warmup=1000"], "schedule.warmup 1000 leaves nothing of 1000 steps"),
+    (["schedule.minimum=1"], "schedule.minimum=3e-5"),
+    (["schedule.kind=wsd", "schedule.warmup=500", "schedule.decay_steps=501"], "together exceed 1000 steps"),
+    (["schedule.decay_steps=0"], "schedule.kind cosine decays"),
+    (["model.vocabulary=255"], "smaller than the tokenizer's 256 tokens"),
+    (["model.vocabulary=256", "data.end_of_text=true"], "257 tokens"),
+    (["model.vocabulary=1000", "data.tokenizer=bpe:2000"], "2000 tokens"),
+    (["optimizer.kind=sgd", "optimizer.nesterov=true", "optimizer.momentum=0"], "needs momentum"),
+    (["data.validation_fraction=0"], "evaluation.every=0, or data.validation=FILE"),
+    (["model.architecture=gpt2", "model.kv_heads=2"], "gpt2 has no grouped queries"),
+    (["model.architecture=gpt2", "model.mlp_bias=false"], "gpt2 always has biases"),
+    (["model.architecture=gpt2", "model.head_dimension=32"], "as gpt2 needs"),
+    (["model.architecture=qwen3", "model.mlp_bias=true"], "qwen3 has no MLP biases"),
+    (["model.context=16777216", "batch.micro=1048576"], "batch.tokens (derived"),
+  ])
+  func contradictionsNameTheWayOut(_ assignments: [String], _ expected: String) throws {
+    let text = try problems("", assignments)
+    #expect(text.contains(expected))
+    #expect(text.split(separator: "\n").count { $0.hasPrefix("error:") } == 1)
+  }
+
+  @Test func brokenKeysCauseNoFollowUps() throws {
+    let text = try problems("model: {heads: many, dimension: 257}")
+    #expect(text == "error: model.heads in run.yaml:1 takes a whole number, not 'many'")
+  }
+
+  @Test func contradictionsStandInFileOrder() throws {
+    let text = try problems("schedule: {warmup: 5000}\nnonsense_key: 1\nmodel: {kv_heads: 3}\n")
+    let lines = text.split(separator: "\n").filter { $0.hasPrefix("error") }.map { $0.prefix(22) }
+    #expect(
+      lines
+        == ["error: schedule.warmup", "error: unknown key 'non", "error: model.heads 4 i"].map {
+          $0.prefix(22)
+        })
+  }
+
+  @Test func warnsOfKeysWithoutEffect() throws {
+    let resolved = try resolve(
+      "preset: shakespeare\noptimizer: {momentum: 0.5}", ["schedule.decay_shape=cosine"])
+    #expect(
+      resolved.warnings.map(\.report.message) == [
+        "optimizer.momentum in run.yaml:2 has no effect: optimizer.kind is adamw",
+        "schedule.decay_shape on the command line has no effect: schedule.kind is cosine",
+      ])
+    // A preset's keys are nobody's mistake.
+    #expect(try resolve("preset: shakespeare", ["optimizer.kind=sgd"]).warnings.isEmpty)
+  }
+}
