@@ -1,9 +1,10 @@
 // Writes Sources/Tokenizers/UnicodeTables.swift to the standard output:
 //
-//   swiftc -O Scripts/generate_unicode_tables.swift -o /tmp/generate && /tmp/generate > Sources/Tokenizers/UnicodeTables.swift
+//   swiftc -O Scripts/generate_unicode_tables.swift -o generate
+//   ./generate > Sources/Tokenizers/UnicodeTables.swift
 //
-// Data: the Unicode properties of the Swift runtime (any runtime from Unicode 16 on gives the same file, because
-// scalars younger than the versions below are left out by their age).
+// Data: the Unicode properties of the Swift runtime (made with Swift 6.3.1, Unicode 17.0). Scalars younger than
+// the versions below are left out by their age, so a later runtime should give the same file.
 //
 // Two versions on purpose, both those of the reference tokenizer library (checked scalar by scalar against
 // its release 0.23.3): its regular-expression engine knows Unicode 16.0, its normalizer Unicode 9.0.
@@ -91,7 +92,9 @@ print()
 
 // Canonical combining classes, one item `class:range` for each run of equal classes.
 var classItems: [String] = []
-let combining = Dictionary(grouping: normalized.filter { $0.properties.canonicalCombiningClass != .notReordered }) {
+let combining = Dictionary(
+  grouping: normalized.filter { $0.properties.canonicalCombiningClass != .notReordered }
+) {
   $0.properties.canonicalCombiningClass.rawValue
 }
 for (value, members) in combining.sorted(by: { $0.key < $1.key }) {
@@ -114,7 +117,8 @@ for scalar in normalized where !(0xAC00...0xD7A3).contains(scalar.value) {
   let head = String(String.UnicodeScalarView(full.dropLast())).precomposedStringWithCanonicalMapping
   let headScalars = Array(head.unicodeScalars)
   if composes, headScalars.count == 1 {
-    decompositions.append("\(hex(scalar.value))=\(hex(headScalars[0].value)).\(hex(full[full.count - 1].value))")
+    decompositions.append(
+      "\(hex(scalar.value))=\(hex(headScalars[0].value)).\(hex(full[full.count - 1].value))")
   } else {
     precondition(!composes, "U+\(hex(scalar.value)) composes from more than two scalars")
     decompositions.append("\(hex(scalar.value))>" + full.map { hex($0.value) }.joined(separator: "."))

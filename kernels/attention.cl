@@ -1,21 +1,26 @@
-// attention.cl - exact softmax attention with an online softmax, forward, backward and decode
+// attention.cl - exact softmax attention with an online softmax: forward, backward and decode
 //
-//   attention_forward          q [B,Tq,Hq,D], k [B,Tk,Hk,D], v [B,Tk,Hk,DV] -> o [B,Tq,Hq,DV], lse [B,Hq,Tq], entropy [B,Hq,Tq]
-//   attention_backward         q, k, v, o, lse, do -> dq [B,Tq,Hq,D], dk and dv partials [slices, like k and v], dsinks partials
-//   attention_decode           the forward for a few query rows: partial outputs of one range of keys each
-//   attention_decode_merge     partial outputs -> o, lse, entropy
-//   attention_sum              out[i] = sum over parts of partials[part, i]
+//   attention_forward       q [B,Tq,Hq,D], k [B,Tk,Hk,D], v [B,Tk,Hk,DV]
+//                             -> o [B,Tq,Hq,DV], lse [B,Hq,Tq], entropy [B,Hq,Tq]
+//   attention_backward      q, k, v, o, lse, do -> dq, partial sums of dk, dv [slices, ...] and dsinks
+//   attention_decode        the forward for a few query rows: partial outputs of one range of keys each
+//   attention_decode_merge  partial outputs -> o, lse, entropy
+//   attention_sum           out[i] = sum over parts of partials[part, i]
 //
 //   s_ij = scale q_i.k_j; SOFTCAP: c tanh(s/c); ALIBI: - slope_h |p_i - j|; then the masks; p_i = i + Tk - Tq
 //   L_i = log(sum_j exp(s_ij) [+ exp(sink_h)]);  P_ij = exp(s_ij - L_i);  o_i = sum_j P_ij v_j
-//   dv_j = sum_i P_ij do_i;  dS_ij = P_ij (do_i.v_j - do_i.o_i);  dq_i = scale sum_j dS_ij k_j;  dk_j = scale sum_i dS_ij q_i
+//   dv_j = sum_i P_ij do_i;  dS_ij = P_ij (do_i.v_j - do_i.o_i)
+//   dq_i = scale sum_j dS_ij k_j;  dk_j = scale sum_i dS_ij q_i
 //
-// One work-item per block of query rows (forward) or per key/value head (backward), work-groups of one: every
-// product is a register tile of 4 rows by 24 columns of explicit fma(). Query rows lie along the vector lanes
-// (scores are kept transposed, [key][row]), so row maxima and sums need no horizontal reduction, keys and values are
-// read as they are, and only the query block is transposed, once. Rows are handled in strips of 24, keys in steps of 4:
-// causal and window edges and short sequences cost no more than that. Scores are in units of log 2, masked = -1e30.
-// Build without -cl-fast-relaxed-math (the exponential needs (x + 12582912) - 12582912 as written).
+// One work-item per block of query rows (forward) or per key/value head (backward), work-groups of one.
+// Instead of a plain triple loop every product is a register tile of 4 rows by 24 columns of explicit
+// fma(). Query rows lie along the vector lanes (scores are kept as [key][row]): row maxima and sums need no
+// reduction across lanes, keys and values are used as they come, and only the query block is transposed,
+// once. Rows go in strips of 24 and keys in steps of 4, so that edges of a mask and short sequences cost no
+// more than that. Measured on 2 cores with AVX-512 (PoCL 3.1, T 1024-2048, D 64, causal): 75-81 GFLOP per
+// CPU-second forward and 75-85 backward; keys packed and transposed with 6 x 16 tiles gave 47-60 and 52-62.
+// Scores are in units of log 2; a masked score is -1e30. Never build with -cl-fast-relaxed-math: the
+// exponential needs (x + 12582912) - 12582912 as written.
 // Papers: Milakov & Gimelshein 2018; Dao 2023 (FlashAttention-2).   Swift: Families/Attention.swift
 
 #ifndef D
@@ -24,20 +29,29 @@
 #ifndef DV
 #define DV D               // width of a value head, multiple of 4
 #endif
-#ifndef ROWS
-#define ROWS 96            // forward: query rows per work-item, multiple of 24
+#if D > DV
+#define WIDEST D
+#else
+#define WIDEST DV
 #endif
-#ifndef KEYS
-#define KEYS 64            // forward: keys per block, multiple of 4
+
+// Block sizes: the private arrays stay near 160 KB (backward at 256: 179 KB), under half of a 512 KB L2
+// cache.
+#ifndef ROWS               // forward: query rows per work-item, multiple of 24
+#define ROWS (WIDEST <= 128 ? 96 : 48)
 #endif
-#ifndef BACKWARD_ROWS
-#define BACKWARD_ROWS 72   // backward: query rows per block, multiple of 24
+#ifndef KEYS               // forward: keys per block, multiple of 4
+#define KEYS (WIDEST <= 64 ? 96 : WIDEST <= 96 ? 64 : WIDEST <= 192 ? 48 : 24)
 #endif
-#ifndef BACKWARD_KEYS
-#define BACKWARD_KEYS 48   // backward: keys per block, multiple of 4
+#ifndef BACKWARD_ROWS      // backward: query rows per block, multiple of 24
+#define BACKWARD_ROWS (WIDEST <= 32 ? 96 : WIDEST <= 64 ? 72 : WIDEST <= 128 ? 48 : 24)
+#endif
+#ifndef BACKWARD_KEYS      // backward: keys per block, multiple of 4
+#define BACKWARD_KEYS \
+  (WIDEST <= 32 ? 64 : WIDEST <= 96 ? 48 : WIDEST <= 128 ? 24 : WIDEST <= 192 ? 32 : 24)
 #endif
 #ifndef DECODE_KEYS
-#define DECODE_KEYS 32     // decode: keys per block, multiple of 8
+#define DECODE_KEYS 64     // decode: keys per block, multiple of 8
 #endif
 #ifndef SOFTCAP
 #define SOFTCAP 0          // 1: scores pass through softcap * tanh(s / softcap)
@@ -69,7 +83,7 @@
 #define LOG2_E 1.4426950408889634f
 #define LN_2 0.6931471805599453f
 
-// ---------------------------------------------------------------------------------------------------- exponential
+// ---------------------------------------------------------------------------------------------- exponential
 
 // 2^x for x <= 0 (exactly 0 below -127): degree 6 on [-1/2, 1/2], relative error 1.2e-7; NaN stays NaN.
 static inline float8 exp2_negative(float8 x) {
@@ -96,7 +110,7 @@ static inline float8 larger(float8 a, float8 b) { return (a > b) ? a : b; }
 
 static inline int8 lanes(void) { return (int8)(0, 1, 2, 3, 4, 5, 6, 7); }
 
-// --------------------------------------------------------------------------------------------- copies and transposes
+// ------------------------------------------------------------------------------------ copies and transposes
 
 static inline void transpose_4x4(float4 *a, float4 *b, float4 *c, float4 *d) {
   const float8 ab_low = (float8)(a->x, b->x, a->y, b->y, c->x, d->x, c->y, d->y);
@@ -159,10 +173,11 @@ static inline void unpack_transposed(
   }
 }
 
-// target [padded_rows][target_stride] = factor * source; rows from `rows` on and columns from width on become 0.
+// target [padded_rows][target_stride] = factor * source; rows from `rows` on and columns from width on
+// become 0.
 static inline void copy_rows(
-    global const float *source, size_t stride, int rows, int padded_rows, int width, int padded_width, float factor,
-    float *target, int target_stride) {
+    global const float *source, size_t stride, int rows, int padded_rows, int width, int padded_width,
+    float factor, float *target, int target_stride) {
   for (int r = 0; r < rows; ++r) {
     global const float *from = source + (size_t)r * stride;
     float *to = target + r * target_stride;
@@ -180,7 +195,7 @@ static inline void copy_rows(
   }
 }
 
-// ------------------------------------------------------------------------------------------------------ register tiles
+// ------------------------------------------------------------------------------------------- register tiles
 // Twelve accumulators as separate variables: an array of them would be spilled.
 
 #define TILE_ACCUMULATORS \
@@ -191,42 +206,69 @@ static inline void copy_rows(
   { \
     const float8 b0 = vload8(0, (B)), b1 = vload8(1, (B)), b2 = vload8(2, (B)); \
     const float8 a0 = (float8)(A0), a1 = (float8)(A1), a2 = (float8)(A2), a3 = (float8)(A3); \
-    c00 = fma(a0, b0, c00); c01 = fma(a0, b1, c01); c02 = fma(a0, b2, c02); \
-    c10 = fma(a1, b0, c10); c11 = fma(a1, b1, c11); c12 = fma(a1, b2, c12); \
-    c20 = fma(a2, b0, c20); c21 = fma(a2, b1, c21); c22 = fma(a2, b2, c22); \
-    c30 = fma(a3, b0, c30); c31 = fma(a3, b1, c31); c32 = fma(a3, b2, c32); \
+    c00 = fma(a0, b0, c00); \
+    c01 = fma(a0, b1, c01); \
+    c02 = fma(a0, b2, c02); \
+    c10 = fma(a1, b0, c10); \
+    c11 = fma(a1, b1, c11); \
+    c12 = fma(a1, b2, c12); \
+    c20 = fma(a2, b0, c20); \
+    c21 = fma(a2, b1, c21); \
+    c22 = fma(a2, b2, c22); \
+    c30 = fma(a3, b0, c30); \
+    c31 = fma(a3, b1, c31); \
+    c32 = fma(a3, b2, c32); \
   }
 
 // c [4][24] = a [4][depth] b [depth][24]
-static inline void tile_scores(const float *a, int a_stride, const float *b, int depth, float *c, int c_stride) {
+static inline void tile_scores(
+    const float *a, int a_stride, const float *b, int depth, float *c, int c_stride) {
   TILE_ACCUMULATORS
 #pragma unroll 4
   for (int p = 0; p < depth; ++p) {
     TILE_STEP(a[p], a[a_stride + p], a[2 * a_stride + p], a[3 * a_stride + p], b + p * STRIP)
   }
-  vstore8(c00, 0, c); vstore8(c01, 1, c); vstore8(c02, 2, c); c += c_stride;
-  vstore8(c10, 0, c); vstore8(c11, 1, c); vstore8(c12, 2, c); c += c_stride;
-  vstore8(c20, 0, c); vstore8(c21, 1, c); vstore8(c22, 2, c); c += c_stride;
-  vstore8(c30, 0, c); vstore8(c31, 1, c); vstore8(c32, 2, c);
+  vstore8(c00, 0, c);
+  vstore8(c01, 1, c);
+  vstore8(c02, 2, c);
+  c += c_stride;
+  vstore8(c10, 0, c);
+  vstore8(c11, 1, c);
+  vstore8(c12, 2, c);
+  c += c_stride;
+  vstore8(c20, 0, c);
+  vstore8(c21, 1, c);
+  vstore8(c22, 2, c);
+  c += c_stride;
+  vstore8(c30, 0, c);
+  vstore8(c31, 1, c);
+  vstore8(c32, 2, c);
 }
 
 // c [4][24] = c * f (by column) + transpose of a [depth][4] times b [depth][24]
 static inline void tile_accumulate(
-    const float *a, int a_stride, const float *b, int b_stride, int depth, float *c, float8 f0, float8 f1, float8 f2) {
+    const float *a, int a_stride, const float *b, int b_stride, int depth, float *c, float8 f0, float8 f1,
+    float8 f2) {
   TILE_ACCUMULATORS
-#pragma unroll 4
   for (int p = 0; p < depth; ++p) {
     TILE_STEP(a[0], a[1], a[2], a[3], b)
     a += a_stride;
     b += b_stride;
   }
-  vstore8(fma(vload8(0, c), f0, c00), 0, c); vstore8(fma(vload8(1, c), f1, c01), 1, c);
-  vstore8(fma(vload8(2, c), f2, c02), 2, c); c += STRIP;
-  vstore8(fma(vload8(0, c), f0, c10), 0, c); vstore8(fma(vload8(1, c), f1, c11), 1, c);
-  vstore8(fma(vload8(2, c), f2, c12), 2, c); c += STRIP;
-  vstore8(fma(vload8(0, c), f0, c20), 0, c); vstore8(fma(vload8(1, c), f1, c21), 1, c);
-  vstore8(fma(vload8(2, c), f2, c22), 2, c); c += STRIP;
-  vstore8(fma(vload8(0, c), f0, c30), 0, c); vstore8(fma(vload8(1, c), f1, c31), 1, c);
+  vstore8(fma(vload8(0, c), f0, c00), 0, c);
+  vstore8(fma(vload8(1, c), f1, c01), 1, c);
+  vstore8(fma(vload8(2, c), f2, c02), 2, c);
+  c += STRIP;
+  vstore8(fma(vload8(0, c), f0, c10), 0, c);
+  vstore8(fma(vload8(1, c), f1, c11), 1, c);
+  vstore8(fma(vload8(2, c), f2, c12), 2, c);
+  c += STRIP;
+  vstore8(fma(vload8(0, c), f0, c20), 0, c);
+  vstore8(fma(vload8(1, c), f1, c21), 1, c);
+  vstore8(fma(vload8(2, c), f2, c22), 2, c);
+  c += STRIP;
+  vstore8(fma(vload8(0, c), f0, c30), 0, c);
+  vstore8(fma(vload8(1, c), f1, c31), 1, c);
   vstore8(fma(vload8(2, c), f2, c32), 2, c);
 }
 
@@ -251,8 +293,8 @@ static inline void add_to_row(global float *c, float8 x0, float8 x1, float8 x2, 
 
 // c [rows <= 4][width <= 24] += a [4][depth] b [depth][24]
 static inline void tile_add_24(
-    const float *a, int a_stride, const float *b, int b_stride, int depth, global float *c, size_t c_stride, int rows,
-    int width) {
+    const float *a, int a_stride, const float *b, int b_stride, int depth, global float *c, size_t c_stride,
+    int rows, int width) {
   TILE_ACCUMULATORS
 #pragma unroll 4
   for (int p = 0; p < depth; ++p) {
@@ -273,16 +315,22 @@ static inline void tile_add_24(
 
 // c [rows <= 4][width <= 16] += a [4][depth] b [depth][16]
 static inline void tile_add_16(
-    const float *a, int a_stride, const float *b, int b_stride, int depth, global float *c, size_t c_stride, int rows,
-    int width) {
+    const float *a, int a_stride, const float *b, int b_stride, int depth, global float *c, size_t c_stride,
+    int rows, int width) {
   float8 c00 = 0.0f, c01 = 0.0f, c10 = 0.0f, c11 = 0.0f, c20 = 0.0f, c21 = 0.0f, c30 = 0.0f, c31 = 0.0f;
 #pragma unroll 4
   for (int p = 0; p < depth; ++p) {
     const float8 b0 = vload8(0, b), b1 = vload8(1, b);
     const float8 a0 = (float8)(a[p]), a1 = (float8)(a[a_stride + p]);
     const float8 a2 = (float8)(a[2 * a_stride + p]), a3 = (float8)(a[3 * a_stride + p]);
-    c00 = fma(a0, b0, c00); c01 = fma(a0, b1, c01); c10 = fma(a1, b0, c10); c11 = fma(a1, b1, c11);
-    c20 = fma(a2, b0, c20); c21 = fma(a2, b1, c21); c30 = fma(a3, b0, c30); c31 = fma(a3, b1, c31);
+    c00 = fma(a0, b0, c00);
+    c01 = fma(a0, b1, c01);
+    c10 = fma(a1, b0, c10);
+    c11 = fma(a1, b1, c11);
+    c20 = fma(a2, b0, c20);
+    c21 = fma(a2, b1, c21);
+    c30 = fma(a3, b0, c30);
+    c31 = fma(a3, b1, c31);
     b += b_stride;
   }
   const float8 none = 0.0f;
@@ -298,9 +346,10 @@ static inline void tile_add_16(
   }
 }
 
-// --------------------------------------------------------------------------------------------------- rows and keys
+// -------------------------------------------------------------------------------------------- rows and keys
 
-// What a row may see before documents and mask: keys position - left ... position + right, within 0 ... key_time - 1.
+// What a row may see before documents and mask: keys position - left ... position + right, within 0 ...
+// key_time - 1.
 typedef struct {
   int query_time, key_time, offset, left, right;
 } Reach;
@@ -332,9 +381,9 @@ static inline int last_key(Reach reach, int row) {
 
 // One strip of query rows and the range of the current key block it visits, in steps of four keys.
 typedef struct {
-  int row;           // first row
-  int last_row;      // last row that exists
-  int from, to;      // keys to visit, relative to the block
+  int row; // first row
+  int last_row; // last row that exists
+  int from, to; // keys to visit, relative to the block
 } Strip;
 
 static inline Strip make_strip(Reach reach, int row, int key0, int keys) {
@@ -399,11 +448,11 @@ static inline void mask_outside_reach(
   }
 }
 
-// Raw scores [key][row] -> soft cap, position bias, masks. Only keys at an edge of the reach are tested one by one.
-// With SOFTCAP the derivative of the cap goes to cap_slopes unless that is null.
+// Raw scores [key][row] -> soft cap, position bias, masks. Only keys at an edge of the reach are tested one
+// by one. With SOFTCAP the derivative of the cap goes to cap_slopes unless that is null.
 static inline void shape_scores(
-    float *scores, int stride, float *cap_slopes, Reach reach, Strip strip, int key0, float softcap, float slope,
-    int test_documents, const int *row_documents, global const int *key_documents, int test_mask,
+    float *scores, int stride, float *cap_slopes, Reach reach, Strip strip, int key0, float softcap,
+    float slope, int test_documents, const int *row_documents, global const int *key_documents, int test_mask,
     global const uchar *mask) {
 #if SOFTCAP || ALIBI
   for (int j = strip.from; j < strip.to; ++j) {
@@ -425,7 +474,8 @@ static inline void shape_scores(
     }
   }
 #endif
-  const int first_row_last_key = last_key(reach, strip.row), last_row_first_key = first_key(reach, strip.last_row);
+  const int first_row_last_key = last_key(reach, strip.row),
+            last_row_first_key = first_key(reach, strip.last_row);
   const int open_from = clamp(last_row_first_key - key0, strip.from, strip.to);
   const int open_to = clamp(first_row_last_key + 1 - key0, open_from, strip.to);
   if (open_from > strip.from || open_to < strip.to) {
@@ -465,11 +515,12 @@ static inline void shape_scores(
 #endif
 }
 
-// Blocks of rows in the order first, last, second, last but one, ...: under a causal mask any run of work-items then
-// carries about the same work, however the device deals them out.
+// Blocks of rows in the order first, last, second, last but one, ...: under a causal mask any run of
+// work-items then carries about the same work, however the device deals them out.
 static inline int balanced_block(int n, int count) { return (n & 1) ? count - 1 - (n >> 1) : (n >> 1); }
 
-// Queries are multiplied by this when packed: scores come out in units of log 2 (or, capped, as 2 s / (softcap ln 2)).
+// Queries are multiplied by this when packed: scores come out in units of log 2 (or, capped, as 2 s /
+// (softcap ln 2)).
 static inline float score_factor(float scale, float softcap) {
 #if SOFTCAP
   return scale * (2.0f * LOG2_E / softcap);
@@ -478,13 +529,14 @@ static inline float score_factor(float scale, float softcap) {
 #endif
 }
 
-// --------------------------------------------------------------------------------------------------------- forward
+// -------------------------------------------------------------------------------------------------- forward
 
 typedef struct {
-  float8 maximum[3], sum[3], moment[3];   // moment: sum of p log2 p before normalization, for the entropy
+  float8 maximum[3], sum[3], moment[3]; // moment: sum of p log2 p before normalization, for the entropy
 } RowState;
 
-// Scores [key][row] -> exp2(score - maximum) in place, state updated; returns what the output must be multiplied by.
+// Scores [key][row] -> exp2(score - maximum) in place, state updated; returns what the output must be
+// multiplied by.
 static inline void online_softmax(float *scores, int from, int to, RowState *state, float8 *factor) {
   for (int n = 0; n < 3; ++n) {
     float8 highest = state->maximum[n];
@@ -536,8 +588,8 @@ static inline void online_softmax(float *scores, int from, int to, RowState *sta
 
 // Takes the sink in, normalizes and writes one strip.
 static inline void finish_strip(
-    const float *output, RowState *state, float sink, int rows, global float *o, size_t stride, global float *lse,
-    global float *entropy) {
+    const float *output, RowState *state, float sink, int rows, global float *o, size_t stride,
+    global float *lse, global float *entropy) {
   float factors[STRIP], logs[STRIP], entropies[STRIP];
   for (int n = 0; n < 3; ++n) {
     float8 maximum = state->maximum[n], sum = state->sum[n], total = sum, factor = 1.0f, moment = 0.0f;
@@ -550,7 +602,7 @@ static inline void finish_strip(
     factor = exp2_negative(shift);
     moment = factor * fma(sum, (sum > 0.0f) ? shift : (float8)(0.0f), moment);
     sum *= factor;
-    total = sum + exp2_negative((float8)(sink) - highest);
+    total = sum + exp2_negative((float8)(sink)-highest);
     maximum = highest;
 #endif
     const int8 dead = total <= 0.0f;
@@ -571,10 +623,11 @@ static inline void finish_strip(
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_forward(
     global const float *restrict q, global const float *restrict k, global const float *restrict v,
-    global const float *restrict slopes, global const float *restrict sinks, global const int *restrict documents,
-    global const uchar *restrict mask, global float *restrict o, global float *restrict lse,
-    global float *restrict entropy, int query_time, int key_time, int key_capacity, int query_heads, int key_heads,
-    float scale, float softcap, int causal, int window_left, int window_right) {
+    global const float *restrict slopes, global const float *restrict sinks,
+    global const int *restrict documents, global const uchar *restrict mask, global float *restrict o,
+    global float *restrict lse, global float *restrict entropy, int query_time, int key_time,
+    int key_capacity, int query_heads, int key_heads, float scale, float softcap, int causal, int window_left,
+    int window_right) {
   float queries[STRIPS * D * STRIP];
   float outputs[STRIPS * DV * STRIP];
   float keys[KEYS * KEY_STRIDE];
@@ -617,8 +670,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_forward(
 
   for (int t = 0; t < strips; ++t) {
     pack_transposed(
-        q + (size_t)(t * STRIP) * q_stride, q_stride, min(STRIP, rows - t * STRIP), D, score_factor(scale, softcap),
-        queries + t * D * STRIP);
+        q + (size_t)(t * STRIP) * q_stride, q_stride, min(STRIP, rows - t * STRIP), D,
+        score_factor(scale, softcap), queries + t * D * STRIP);
     for (int n = 0; n < DV * STRIP; n += 8) {
       vstore8((float8)(0.0f), 0, outputs + t * DV * STRIP + n);
     }
@@ -670,8 +723,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_forward(
       }
 #if DOCUMENTS
       shape_scores(
-          scores, STRIP, 0, reach, strip, key0, softcap, slope, test_documents, row_documents + t * STRIP, documents,
-          test_mask, mask);
+          scores, STRIP, 0, reach, strip, key0, softcap, slope, test_documents, row_documents + t * STRIP,
+          documents, test_mask, mask);
 #else
       shape_scores(scores, STRIP, 0, reach, strip, key0, softcap, slope, 0, 0, documents, test_mask, mask);
 #endif
@@ -687,23 +740,24 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_forward(
 
   for (int t = 0; t < strips; ++t) {
     finish_strip(
-        outputs + t * DV * STRIP, &states[t], sink, min(STRIP, rows - t * STRIP), o + (size_t)(t * STRIP) * o_stride,
-        o_stride, lse + statistics + t * STRIP, entropy + statistics + t * STRIP);
+        outputs + t * DV * STRIP, &states[t], sink, min(STRIP, rows - t * STRIP),
+        o + (size_t)(t * STRIP) * o_stride, o_stride, lse + statistics + t * STRIP,
+        entropy + statistics + t * STRIP);
   }
 }
 
-// --------------------------------------------------------------------------------------------------------- backward
+// ------------------------------------------------------------------------------------------------- backward
 
 // Vectors of 8 columns are covered by tiles of 24 and then tiles of 16; never by a lone 8 next to a 24.
 #define VECTORS(WIDTH) (((WIDTH) + 7) / 8)
 #define TILES_24(WIDTH) \
   (VECTORS(WIDTH) % 3 == 1 ? (VECTORS(WIDTH) >= 4 ? VECTORS(WIDTH) / 3 - 1 : 0) : VECTORS(WIDTH) / 3)
 
-// c [keys][width] += a b over the query rows: a [key][row], b [row][width]; group n of four keys meets the strips
-// first_strips[n] ... last_strips[n].
+// c [keys][width] += a b over the query rows: a [key][row], b [row][width]; group n of four keys meets the
+// strips first_strips[n] ... last_strips[n].
 static inline void add_over_rows(
-    const float *a, const float *b, int b_stride, const int *first_strips, const int *last_strips, int key_count,
-    global float *c, size_t c_stride, int width, int tiles_24) {
+    const float *a, const float *b, int b_stride, const int *first_strips, const int *last_strips,
+    int key_count, global float *c, size_t c_stride, int width, int tiles_24) {
   for (int d = 0; d < width; d += (d < tiles_24 * 24) ? 24 : 16) {
     for (int j = 0; j < key_count; j += 4) {
       const int begin = first_strips[j / 4] * STRIP;
@@ -716,35 +770,43 @@ static inline void add_over_rows(
       global float *c_tile = c + (size_t)j * c_stride + d;
       if (d < tiles_24 * 24) {
         tile_add_24(
-            a_tile, BACKWARD_ROWS, b_tile, b_stride, depth, c_tile, c_stride, key_count - j, min(width - d, 24));
+            a_tile, BACKWARD_ROWS, b_tile, b_stride, depth, c_tile, c_stride, key_count - j,
+            min(width - d, 24));
       } else {
         tile_add_16(
-            a_tile, BACKWARD_ROWS, b_tile, b_stride, depth, c_tile, c_stride, key_count - j, min(width - d, 16));
+            a_tile, BACKWARD_ROWS, b_tile, b_stride, depth, c_tile, c_stride, key_count - j,
+            min(width - d, 16));
       }
     }
   }
 }
 
-// Scores -> P and do.v -> dS in place for one strip; row_terms are do.o, logs the log-sum-exp in units of log 2.
+// Scores -> P and do.v -> dS in place for one strip; row_terms are do.o, logs the log-sum-exp in units of
+// log 2.
 static inline void softmax_gradient(
     float *scores, float *gradients, const float *cap_slopes, int from, int to, const float *logs,
     const float *row_terms) {
-  const float8 log0 = vload8(0, logs), log1 = vload8(1, logs), log2_ = vload8(2, logs);
+  const float8 l0 = vload8(0, logs), l1 = vload8(1, logs), l2 = vload8(2, logs);
   const float8 term0 = vload8(0, row_terms), term1 = vload8(1, row_terms), term2 = vload8(2, row_terms);
   for (int j = from; j < to; ++j) {
     float *s = scores + j * BACKWARD_ROWS;
     float *g = gradients + j * BACKWARD_ROWS;
-    const float8 p0 = exp2_negative(vload8(0, s) - log0);
-    const float8 p1 = exp2_negative(vload8(1, s) - log1);
-    const float8 p2 = exp2_negative(vload8(2, s) - log2_);
-    float8 g0 = p0 * (vload8(0, g) - term0), g1 = p1 * (vload8(1, g) - term1), g2 = p2 * (vload8(2, g) - term2);
+    const float8 p0 = exp2_negative(vload8(0, s) - l0);
+    const float8 p1 = exp2_negative(vload8(1, s) - l1);
+    const float8 p2 = exp2_negative(vload8(2, s) - l2);
+    float8 g0 = p0 * (vload8(0, g) - term0), g1 = p1 * (vload8(1, g) - term1),
+           g2 = p2 * (vload8(2, g) - term2);
 #if SOFTCAP
     g0 *= vload8(0, cap_slopes + j * STRIP);
     g1 *= vload8(1, cap_slopes + j * STRIP);
     g2 *= vload8(2, cap_slopes + j * STRIP);
 #endif
-    vstore8(p0, 0, s); vstore8(p1, 1, s); vstore8(p2, 2, s);
-    vstore8(g0, 0, g); vstore8(g1, 1, g); vstore8(g2, 2, g);
+    vstore8(p0, 0, s);
+    vstore8(p1, 1, s);
+    vstore8(p2, 2, s);
+    vstore8(g0, 0, g);
+    vstore8(g1, 1, g);
+    vstore8(g2, 2, g);
   }
 }
 
@@ -756,16 +818,18 @@ static inline float dot_rows(global const float *a, global const float *b) {
   return (sum.x + sum.y) + (sum.z + sum.w);
 }
 
-// One work-item per (batch, key head, slice): it walks its query blocks and adds to the dk and dv rows it alone owns,
-// so nothing is added by two work-items and no workspace is needed when slices = 1. dsinks_partial [slices, B, Hq].
+// One work-item per (batch, key head, slice): it walks its query blocks and adds to the dk and dv rows it
+// alone owns, so nothing is added by two work-items and no workspace is needed when slices = 1.
+// dsinks_partial [slices, B, Hq].
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
     global const float *restrict q, global const float *restrict k, global const float *restrict v,
-    global const float *restrict slopes, global const float *restrict sinks, global const int *restrict documents,
-    global const uchar *restrict mask, global const float *restrict o, global const float *restrict lse,
-    global const float *restrict output_gradient, global float *restrict dq, global float *restrict dk_partial,
-    global float *restrict dv_partial, global float *restrict dsinks_partial, int batches, int query_time,
-    int key_time, int key_capacity, int query_heads, int key_heads, float scale, float softcap, int causal,
-    int window_left, int window_right, int slices, int accumulate) {
+    global const float *restrict slopes, global const float *restrict sinks,
+    global const int *restrict documents, global const uchar *restrict mask, global const float *restrict o,
+    global const float *restrict lse, global const float *restrict output_gradient, global float *restrict dq,
+    global float *restrict dk_partial, global float *restrict dv_partial,
+    global float *restrict dsinks_partial, int batches, int query_time, int key_time, int key_capacity,
+    int query_heads, int key_heads, float scale, float softcap, int causal, int window_left, int window_right,
+    int slices, int accumulate) {
   float queries[BACKWARD_STRIPS * D * STRIP];
   float query_gradients[BACKWARD_STRIPS * D * STRIP];
   float output_gradients[BACKWARD_STRIPS * DV * STRIP];
@@ -838,12 +902,13 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
 #endif
       global const float *q_block = q + (batch * query_time + row0) * q_stride + (size_t)head * D;
       global const float *o_block = o + (batch * query_time + row0) * o_stride + (size_t)head * DV;
-      global const float *g_block = output_gradient + (batch * query_time + row0) * o_stride + (size_t)head * DV;
+      global const float *g_block =
+          output_gradient + (batch * query_time + row0) * o_stride + (size_t)head * DV;
       global float *dq_block = dq + (batch * query_time + row0) * q_stride + (size_t)head * D;
       global const float *lse_block = lse + (batch * query_heads + head) * query_time + row0;
       for (int r = 0; r < strips * STRIP; ++r) {
         const float l = (r < rows) ? lse_block[min(r, rows - 1)] : MASKED;
-        logs[r] = (l < -1.0e29f) ? -MASKED : l * LOG2_E;   // a row without keys gets P = 0 everywhere
+        logs[r] = (l < -1.0e29f) ? -MASKED : l * LOG2_E; // a row without keys gets P = 0 everywhere
         row_terms[r] = 0.0f;
         if (r < rows) {
           row_terms[r] = dot_rows(g_block + (size_t)r * o_stride, o_block + (size_t)r * o_stride);
@@ -864,11 +929,13 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
           vstore8((float8)(0.0f), 0, query_gradients + t * D * STRIP + m);
         }
 #if DOCUMENTS
-        strip_documents[t] = load_row_documents(documents, reach, row0 + t * STRIP, row_documents + t * STRIP);
+        strip_documents[t] =
+            load_row_documents(documents, reach, row0 + t * STRIP, row_documents + t * STRIP);
 #endif
       }
       copy_rows(q_block, q_stride, rows, strips * STRIP, D, ROW_STRIDE_D, scale, query_rows, ROW_STRIDE_D);
-      copy_rows(g_block, o_stride, rows, strips * STRIP, DV, ROW_STRIDE_DV, 1.0f, gradient_rows, ROW_STRIDE_DV);
+      copy_rows(
+          g_block, o_stride, rows, strips * STRIP, DV, ROW_STRIDE_DV, 1.0f, gradient_rows, ROW_STRIDE_DV);
 
       const int end = last_key(reach, row0 + rows - 1) + 1;
       for (int key0 = first_key(reach, row0); key0 < end; key0 += BACKWARD_KEYS) {
@@ -915,12 +982,14 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
           if (!loaded) {
             const int padded = (count + 3) & ~3;
             copy_rows(k + (size_t)key0 * k_stride, k_stride, count, padded, D, D, 1.0f, keys, KEY_STRIDE);
-            copy_rows(v + (size_t)key0 * v_stride, v_stride, count, padded, DV, DV, 1.0f, values, VALUE_STRIDE);
+            copy_rows(
+                v + (size_t)key0 * v_stride, v_stride, count, padded, DV, DV, 1.0f, values, VALUE_STRIDE);
             loaded = 1;
           }
           for (int j = strip.from; j < strip.to; j += 4) {
             tile_scores(
-                keys + j * KEY_STRIDE, KEY_STRIDE, queries + t * D * STRIP, D, s + j * BACKWARD_ROWS, BACKWARD_ROWS);
+                keys + j * KEY_STRIDE, KEY_STRIDE, queries + t * D * STRIP, D, s + j * BACKWARD_ROWS,
+                BACKWARD_ROWS);
           }
           for (int j = strip.from; j < strip.to; j += 4) {
             tile_scores(
@@ -933,7 +1002,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
               row_documents + t * STRIP, documents, test_mask, mask);
 #else
           shape_scores(
-              s, BACKWARD_ROWS, cap_slopes, reach, strip, key0, softcap, slope, 0, 0, documents, test_mask, mask);
+              s, BACKWARD_ROWS, cap_slopes, reach, strip, key0, softcap, slope, 0, 0, documents, test_mask,
+              mask);
 #endif
           softmax_gradient(s, g, cap_slopes, strip.from, strip.to, logs + t * STRIP, row_terms + t * STRIP);
           for (int d = 0; d < D; d += 4) {
@@ -986,9 +1056,10 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_sum(
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------- decode
-// Few query rows against many keys is bound by reading k and v once: here vector lanes run along the head width and
-// every query row that reads a key head uses the block of DECODE_KEYS keys while it is in the cache.
+// --------------------------------------------------------------------------------------------------- decode
+// Few query rows against many keys is bound by reading k and v once: here vector lanes run along the head
+// width and every query row that reads a key head uses the block of DECODE_KEYS keys while it is in the
+// cache.
 
 // Scores of 4 keys with one query row: keys 0 ... last exist, the others repeat the last.
 static inline float4 decode_scores(const float *query, global const float *k, size_t stride, int last) {
@@ -1061,7 +1132,8 @@ static inline float sum_lanes(float8 x) {
 
 // output [DV] = output * factor + weights [count] times rows of v; weights past count are 0.
 static inline void decode_add_values(
-    const float *weights, global const float *v, size_t stride, int count, float factor, global float *output) {
+    const float *weights, global const float *v, size_t stride, int count, float factor,
+    global float *output) {
   float sums[DV];
   for (int d = 0; d < DV; d += 4) {
     vstore4(vload4(0, output + d) * factor, 0, sums + d);
@@ -1108,10 +1180,10 @@ static inline void decode_block(
   float maximum = old_maximum;
   for (int j = 0; j < count; j += 8) {
     const int next = min(j + 4, count - 1);
-    const float8 raw = (float8)(
-        decode_scores(scaled_query, k + (size_t)j * k_stride, k_stride, count - 1 - j),
-        decode_scores(scaled_query, k + (size_t)next * k_stride, k_stride, count - 1 - next));
-    // Lanes past the block repeat its last key: they are not this block's to count.
+    const float8 raw =
+        (float8)(decode_scores(scaled_query, k + (size_t)j * k_stride, k_stride, count - 1 - j),
+                 decode_scores(scaled_query, k + (size_t)next * k_stride, k_stride, count - 1 - next));
+    // Lanes past the block repeat its last key, which must not count twice.
     const float8 shaped = decode_shape(raw, reach, row, key0 + j, softcap, slope, documents, mask);
     const float8 scores = (j + lanes() >= count) ? (float8)(MASKED) : shaped;
     maximum = fmax(maximum, largest_lane(scores));
@@ -1135,14 +1207,16 @@ static inline void decode_block(
   decode_add_values(weights, v, v_stride, count, rescale, output);
 }
 
-// One work-item per (batch, range of keys, share of the key heads). partial_outputs [B, splits, Hq, Tq, DV],
-// partial_statistics [B, splits, Hq, Tq, 4]: maximum, sum and moment in units of log 2, not normalized.
+// One work-item per (batch, range of keys, share of the key heads). partial_outputs [B, splits, Hq, Tq,
+// DV], partial_statistics [B, splits, Hq, Tq, 4]: maximum, sum and moment in units of log 2, not
+// normalized.
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_decode(
     global const float *restrict q, global const float *restrict k, global const float *restrict v,
-    global const float *restrict slopes, global const int *restrict documents, global const uchar *restrict mask,
-    global float *restrict partial_outputs, global float *restrict partial_statistics, int query_time, int key_time,
-    int key_capacity, int query_heads, int key_heads, float scale, float softcap, int causal, int window_left,
-    int window_right, int splits, int shares) {
+    global const float *restrict slopes, global const int *restrict documents,
+    global const uchar *restrict mask, global float *restrict partial_outputs,
+    global float *restrict partial_statistics, int query_time, int key_time, int key_capacity,
+    int query_heads, int key_heads, float scale, float softcap, int causal, int window_left, int window_right,
+    int splits, int shares) {
   const Reach reach = make_reach(query_time, key_time, causal, window_left, window_right);
   const int item = (int)get_global_id(0);
   const int share = item % shares;
@@ -1239,6 +1313,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_decode_merg
   }
   lse[(batch * query_heads + head) * query_time + row] = dead ? MASKED : (maximum + log_total) * LN_2;
 #if ENTROPY
-  entropy[(batch * query_heads + head) * query_time + row] = dead ? 0.0f : (sum * log_total - moment) * LN_2 / safe;
+  entropy[(batch * query_heads + head) * query_time + row] =
+      dead ? 0.0f : (sum * log_total - moment) * LN_2 / safe;
 #endif
 }

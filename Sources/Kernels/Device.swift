@@ -16,6 +16,8 @@ public struct DeviceDescription: Sendable, Hashable {
   public var largestAllocation: Int
   public var localMemoryByteCount: Int
   public var largestWorkGroup: Int
+  /// Floats that one vector instruction of the device works on.
+  public var nativeFloatWidth: Int
   public var hasHalf: Bool
   public var hasDouble: Bool
   public var hasSubgroups: Bool
@@ -23,7 +25,7 @@ public struct DeviceDescription: Sendable, Hashable {
   public init(
     name: String, product: String, vendor: String, driver: String, languageVersion: String? = nil,
     isProcessor: Bool, computeUnits: Int, memoryByteCount: Int, largestAllocation: Int,
-    localMemoryByteCount: Int = 0, largestWorkGroup: Int = 1, hasHalf: Bool = false,
+    localMemoryByteCount: Int = 0, largestWorkGroup: Int = 1, nativeFloatWidth: Int = 1, hasHalf: Bool = false,
     hasDouble: Bool = true, hasSubgroups: Bool = false,
   ) {
     self.name = name
@@ -37,6 +39,7 @@ public struct DeviceDescription: Sendable, Hashable {
     self.largestAllocation = largestAllocation
     self.localMemoryByteCount = localMemoryByteCount
     self.largestWorkGroup = largestWorkGroup
+    self.nativeFloatWidth = nativeFloatWidth
     self.hasHalf = hasHalf
     self.hasDouble = hasDouble
     self.hasSubgroups = hasSubgroups
@@ -56,6 +59,9 @@ public protocol Device: AnyObject {
   func allocate(_ count: Int, of element: ElementType) -> Memory
   /// Copies `values` into `memory`. The values are read before the call returns.
   func write<Scalar: DeviceScalar>(_ values: [Scalar], to memory: Memory)
+  /// Writes at most ``Memory/smallWriteLimit`` numbers without waiting for earlier work: values that change every
+  /// step (learning rate, corrections).
+  func writeSmall(_ values: [Float], to memory: Memory)
   /// Waits for everything enqueued so far and returns the contents.
   func read<Scalar: DeviceScalar>(_ memory: Memory, as type: Scalar.Type) throws -> [Scalar]
   /// Copies all elements between two memories of the same element type and count.

@@ -22,6 +22,9 @@ open class Memory {
     preconditionFailure("Memory.view must be provided by the device's own memory class")
   }
 
+  /// Numbers that ``Device/writeSmall(_:to:)`` takes: the largest pattern of an OpenCL fill.
+  public static let smallWriteLimit = 16
+
   /// Views start at multiples of this many bytes on every device (the largest base address alignment in use).
   public static let viewAlignment = 4096
 }

@@ -25,4 +25,37 @@ void nibble_vector_select(float *_Nonnull y, const float *_Nonnull condition, co
 /// The sum of squares, in a fixed order of additions.
 double nibble_sum_of_squares(const float *_Nonnull x, long count);
 
+/// What one row of attention scores on the host is masked by. Scores stand for keys first_key, first_key + 1, ...
+typedef struct {
+  float slope;                          // ALiBi: subtracts slope * |position - key|
+  long position;                        // of the query
+  long first_key;
+  long begin, end;                      // scores begin..<end may be seen
+  const int32_t *_Nullable documents;   // document of each key, NULL for none
+  int document_known;                   // 0: the query has no document and sees nothing
+  int32_t document;                     // of the query
+  const uint8_t *_Nullable mask;        // 1 where a key may be seen, NULL for all
+} nibble_attention_row;
+
+/// A masked score.
+#define NIBBLE_MASKED (-1e30f)
+
+/// s[j] = cap * tanh(s[j] / cap)
+void nibble_attention_cap(float *_Nonnull s, long count, float cap);
+/// Bias and masks of one row of scores.
+void nibble_attention_mask(float *_Nonnull s, long count, const nibble_attention_row *_Nonnull row);
+/// The largest score, at least NIBBLE_MASKED.
+float nibble_row_maximum(const float *_Nonnull s, long count);
+/// s[j] = exp(s[j] - maximum), exactly 0 where masked; returns the sum.
+float nibble_row_exponentials(float *_Nonnull s, long count, float maximum);
+/// x[j] *= factor
+void nibble_row_scale(float *_Nonnull x, long count, float factor);
+/// sum of a[j] * b[j], in a fixed order
+float nibble_dot(const float *_Nonnull a, const float *_Nonnull b, long count);
+/// dp[j] = p[j] * (dp[j] - delta), times the soft cap's slope where `capped` scores are given
+void nibble_score_gradient(float *_Nonnull dp, const float *_Nonnull p, const float *_Nullable capped, float cap,
+                           float delta, long count);
+/// - sum of p[j] * log p[j]
+float nibble_row_entropy(const float *_Nonnull p, long count);
+
 #endif

@@ -50,6 +50,7 @@ public final class ParameterStore {
   public let decayedCount: Int
 
   private let byName: [String: Parameter]
+  private let ranges: [String: Range<Int>]
 
   /// - Parameter trains: Allocates gradients.
   public init(_ specifications: [ParameterSpecification], on device: any OperationDevice, trains: Bool) {
@@ -77,12 +78,17 @@ public final class ParameterStore {
     let byName = Dictionary(made.map { ($0.name, $0) }) { first, _ in first }
     parameters = specifications.compactMap { byName[$0.name] }
     self.byName = byName
+    ranges = Dictionary(
+      zip(ordered, starts).map { ($0.name, $1..<$1 + $0.shape.count) }, uniquingKeysWith: { first, _ in first })
     self.values = values
     self.gradients = gradients
     decayedCount = decayed
   }
 
   public subscript(name: String) -> Parameter? { byName[name] }
+
+  /// Where a parameter lies in the arenas, in elements.
+  public func range(of name: String) -> Range<Int>? { ranges[name] }
 
   /// Number of trained values, padding left out.
   public var count: Int { parameters.reduce(0) { $0 + $1.shape.count } }

@@ -18,6 +18,8 @@ public final class PlanningDevice: OperationDevice {
 
   public func write<Scalar: DeviceScalar>(_ values: [Scalar], to memory: Memory) {}
 
+  public func writeSmall(_ values: [Float], to memory: Memory) {}
+
   /// Zeros: there is nothing to read.
   public func read<Scalar: DeviceScalar>(_ memory: Memory, as type: Scalar.Type) throws -> [Scalar] {
     let bytes = [UInt8](repeating: 0, count: memory.count * MemoryLayout<Scalar>.stride)

@@ -24,6 +24,8 @@ public final class ReferenceDevice<Scalar: ReferenceScalar>: OperationDevice {
     memory.replace(values.map { Self.scalar($0) })
   }
 
+  public func writeSmall(_ values: [Float], to memory: Memory) { write(values, to: memory) }
+
   public func read<Value: DeviceScalar>(_ memory: Memory, as type: Value.Type) throws -> [Value] {
     try failure.throwIfSet()
     return values(memory).compactMap { Self.value($0) as? Value }

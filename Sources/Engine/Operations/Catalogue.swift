@@ -7,5 +7,9 @@ public enum OperationCatalogue {
     SumOfSquares.self,
     SplitColumns.self,
     JoinColumns.self,
+    CopyRows.self,
+    MatMul.self,
+    Attention.self,
+    AttentionGradient.self,
   ]
 }

@@ -59,7 +59,8 @@ enum FiniteDifferences {
         if let start { outputs[0].values = start }
         operation.reference(inputs, &outputs)
         var sum = 0.0
-        for (index, output) in outputs.enumerated() where types[index].element == .float32 {
+        for (index, output) in outputs.enumerated() 
+        where types[index].element == .float32 && sample.isDifferentiable(output: index) {
           for (value, cotangent) in zip(output.values, cotangents[index]) { sum += value * Double(cotangent) }
         }
         return sum

@@ -125,11 +125,12 @@ struct Evaluation {
     let outputs = tape.apply(operation, inputs, into: sample.destinations(on: device))
     let values = try outputs.map { try read($0.memory) }
     guard !checked.isEmpty else { return Evaluation(outputs: values, gradients: [:]) }
-    let cotangents = outputs.enumerated().map { index, output in
-      Tensor(sample.cotangent(index, count: output.shape.count), shape: output.shape, on: device)
+    let seeded = outputs.indices.filter { sample.isDifferentiable(output: $0) }
+    let cotangents = seeded.map { index in
+      Tensor(sample.cotangent(index, count: outputs[index].shape.count), shape: outputs[index].shape, on: device)
     }
     let watched = checked.sorted()
-    let found = tape.gradients(of: outputs, with: cotangents, for: watched.map { inputs[$0] })
+    let found = tape.gradients(of: seeded.map { outputs[$0] }, with: cotangents, for: watched.map { inputs[$0] })
     var gradients: [Int: [Double]] = [:]
     for (index, gradient) in zip(watched, found) {
       gradients[index] = try gradient.map { try read($0.memory) }

@@ -28,17 +28,23 @@ public struct Sample: Sendable {
   public let initialOutput: Fill?
   /// Inputs whose gradient is checked; nil checks every float input.
   public let gradients: Set<Int>?
+  /// Outputs that have a gradient; nil for all.
+  public let differentiableOutputs: Set<Int>?
 
   public init(
     _ label: String, _ operation: any Operation, _ inputs: [Input], initialOutput: Fill? = nil,
-    gradients: Set<Int>? = nil,
+    gradients: Set<Int>? = nil, differentiableOutputs: Set<Int>? = nil,
   ) {
     self.label = label
     self.operation = operation
     self.inputs = inputs
     self.initialOutput = initialOutput
     self.gradients = gradients
+    self.differentiableOutputs = differentiableOutputs
   }
+
+  /// Whether a cotangent is given to output `index`.
+  func isDifferentiable(output index: Int) -> Bool { differentiableOutputs?.contains(index) ?? true }
 
   /// The values of input `index`, the same in every run.
   public func values(of index: Int) -> [Float] {

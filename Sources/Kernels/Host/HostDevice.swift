@@ -60,6 +60,8 @@ public final class HostDevice: Device {
     target.initialize(from: values)
   }
 
+  public func writeSmall(_ values: [Float], to memory: Memory) { write(values, to: memory) }
+
   public func read<Scalar: DeviceScalar>(_ memory: Memory, as type: Scalar.Type) throws -> [Scalar] {
     try finish()
     guard let source = HostArray<Scalar>(memory) else { return [] }

@@ -116,6 +116,18 @@ public final class OpenCLDevice: Device {
     if status != CL_SUCCESS { latch("clEnqueueWriteBuffer", status) }
   }
 
+  public func writeSmall(_ values: [Float], to memory: Memory) {
+    precondition(values.count == memory.count && values.count <= Memory.smallWriteLimit, "not a small write")
+    guard !failure.isSet, let handle = (memory as? OpenCLMemory)?.handle else { return }
+    // A fill's pattern is copied when it is enqueued, so nothing waits; blocks are never below 4 KiB.
+    let pattern = values + [Float](repeating: 0, count: Memory.smallWriteLimit - values.count)
+    let size = Memory.smallWriteLimit * MemoryLayout<Float>.size
+    let status = pattern.withUnsafeBytes {
+      clEnqueueFillBuffer(queue, handle, $0.baseAddress, size, 0, size, 0, nil, nil)
+    }
+    if status != CL_SUCCESS { latch("clEnqueueFillBuffer", status) }
+  }
+
   public func read<Scalar: DeviceScalar>(_ memory: Memory, as type: Scalar.Type) throws -> [Scalar] {
     try failure.throwIfSet()
     precondition(memory.element == Scalar.elementType, "memory of \(memory.element) read as \(type)")

@@ -82,6 +82,7 @@ enum OpenCLPlatform {
       largestAllocation: Int(value(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, cl_ulong.self) ?? 0),
       localMemoryByteCount: Int(value(device, CL_DEVICE_LOCAL_MEM_SIZE, cl_ulong.self) ?? 0),
       largestWorkGroup: value(device, CL_DEVICE_MAX_WORK_GROUP_SIZE, Int.self) ?? 1,
+      nativeFloatWidth: Int(value(device, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, cl_uint.self) ?? 1),
       hasHalf: extensions.contains("cl_khr_fp16"),
       hasDouble: doubles != 0,
       hasSubgroups: subgroups > 0,

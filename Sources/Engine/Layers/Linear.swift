@@ -1,0 +1,19 @@
+/// A linear layer: `activation(x w^T + bias)`.
+struct Linear {
+  let weight: Parameter
+  let bias: Parameter?
+  /// The weight is stored [in, out], as in GPT-2.
+  let isTransposed: Bool
+
+  init(weight: Parameter, bias: Parameter? = nil, isTransposed: Bool = false) {
+    self.weight = weight
+    self.bias = bias
+    self.isTransposed = isTransposed
+  }
+
+  func callAsFunction(_ x: Tensor, _ tape: Tape, activation: Activation? = nil) -> Tensor {
+    tape.linear(
+      x, weight: tape.parameter(weight), bias: bias.map { tape.parameter($0) }, activation: activation,
+      weightIsTransposed: isTransposed)
+  }
+}

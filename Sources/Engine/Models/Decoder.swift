@@ -1,0 +1,62 @@
+/// A stack of pre-norm blocks between an embedding and a final norm.
+final class Decoder: LanguageModel {
+  /// One layer: `x += mixer(norm(x)); x += feedForward(norm(x))`.
+  struct Block {
+    let mixerNorm: NormLayer
+    let mixer: any Mixer
+    let feedForwardNorm: NormLayer
+    let feedForward: FeedForward
+  }
+
+  let configuration: ModelConfiguration
+  let parameters: ParameterStore
+  let head: Parameter
+  private let embedding: Parameter
+  /// Learned positions [context, modelDimension]; nil for models that rotate.
+  private let positions: Parameter?
+  private let blocks: [Block]
+  private let finalNorm: NormLayer
+
+  init(
+    _ configuration: ModelConfiguration, parameters: ParameterStore, embedding: Parameter, positions: Parameter?,
+    blocks: [Block], finalNorm: NormLayer, head: Parameter,
+  ) {
+    self.configuration = configuration
+    self.parameters = parameters
+    self.embedding = embedding
+    self.positions = positions
+    self.blocks = blocks
+    self.finalNorm = finalNorm
+    self.head = head
+  }
+
+  func hiddenStates(_ ids: Tensor, _ context: ForwardContext) -> Tensor {
+    let tape = context.tape
+    var stream = tape.scope("embedding") { embed(ids, context) }
+    var update: Tensor?
+    for (layer, block) in blocks.enumerated() {
+      tape.scope("layers.\(layer)") {
+        let (mixed, x) = tape.scope("norm") { block.mixerNorm(stream, adding: update, tape) }
+        context.onHiddenState?(mixed)
+        let attended = tape.scope("mixer") { block.mixer(x, layer: layer, context) }
+        let (summed, y) = tape.scope("norm") { block.feedForwardNorm(mixed, adding: attended, tape) }
+        update = tape.scope("mlp") { block.feedForward(y, tape) }
+        stream = summed
+      }
+    }
+    let result = tape.scope("final norm") { finalNorm(stream, adding: update, tape).normalized }
+    context.onHiddenState?(result)
+    return result
+  }
+
+  private func embed(_ ids: Tensor, _ context: ForwardContext) -> Tensor {
+    let tape = context.tape
+    let tokens = tape.embedding(ids, weight: tape.parameter(embedding))
+    guard let positions else { return tokens }
+    let (batch, time) = (ids.shape[0], ids.shape[1])
+    let first = Int32(context.position)
+    let numbers = (0..<batch).flatMap { _ in (0..<time).map { first + Int32($0) } }
+    let table = tape.embedding(Tensor(numbers, shape: ids.shape, on: tape.device), weight: tape.parameter(positions))
+    return tape.add(tokens, table)
+  }
+}

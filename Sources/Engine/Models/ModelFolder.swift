@@ -1,0 +1,157 @@
+public import Files
+public import Kernels
+
+/// A model on disk as the transformers library lays it out: config.json, model.safetensors (or shards with an index),
+/// tokenizer files beside them.
+public struct ModelFolder {
+  public let path: String
+  public let configuration: ModelConfiguration
+  public let architecture: any Architecture.Type
+
+  /// Reads and checks config.json; weights are not touched.
+  ///
+  /// - Parameter path: A model folder, or a run folder, which stands for its latest checkpoint.
+  public init(_ path: String) throws {
+    let resolved = ModelFolder.resolve(path)
+    let file = resolved + "/config.json"
+    guard Folder.exists(file) else {
+      let names = Folder.isFolder(resolved) ? try Folder.names(in: resolved) : []
+      guard Folder.exists(resolved) else { throw FileError.missing(resolved) }
+      throw ModelError.notAModel(path: resolved, found: names)
+    }
+    let json = try JSON.read(file)
+    guard let object = json.objectValue else {
+      throw ModelError.badValue(key: "config.json", value: json.kind, expected: "an object", path: file)
+    }
+    let reader = ConfigurationReader(object, path: file)
+    guard let modelType = try reader.string("model_type") else {
+      throw ModelError.missingKey("model_type", path: file)
+    }
+    architecture = try ArchitectureCatalogue.architecture(modelType)
+    var configuration = try architecture.configuration(from: reader)
+    let problems = configuration.problems
+    guard problems.isEmpty else { throw ModelError.impossible(path: file, problems: problems) }
+    let generation = resolved + "/generation_config.json"
+    if configuration.endOfText.isEmpty, Folder.exists(generation), let object = try JSON.read(generation).objectValue {
+      configuration.endOfText = try ConfigurationReader(object, path: generation).tokens("eos_token_id")
+    }
+    self.path = resolved
+    self.configuration = configuration
+  }
+
+  /// A run folder stands for its latest checkpoint.
+  public static func resolve(_ path: String) -> String {
+    let latest = path + "/checkpoints/latest"
+    return !Folder.exists(path + "/config.json") && Folder.isFolder(latest) ? latest : path
+  }
+
+  /// Loads the weights into a model on `device`.
+  ///
+  /// - Parameter trains: Allocates gradients as well.
+  public func load(on device: any OperationDevice, trains: Bool = false) throws -> any LanguageModel {
+    let tensors = try ShardedTensors(folder: path)
+    let specifications = architecture.parameters(of: configuration)
+    let places = try locate(specifications, in: tensors)
+    let store = ParameterStore(specifications, on: device, trains: trains)
+    for parameter in store.parameters {
+      guard let place = places[parameter.name] else { continue }
+      device.write(try tensors.floats(place), to: parameter.memory)
+    }
+    try device.finish()
+    return try architecture.makeModel(configuration, store)
+  }
+
+  /// Name in the file by name of the parameter; checks that nothing is missing, misshapen or left over.
+  private func locate(
+    _ specifications: [ParameterSpecification], in tensors: ShardedTensors,
+  ) throws -> [String: String] {
+    let found = tensors.entries.map(\.name)
+    var places: [String: String] = [:]
+    for specification in specifications {
+      let spellings = [specification.name] + architecture.alternativeNames(of: specification.name)
+      guard let name = spellings.first(where: { tensors.contains($0) }) else {
+        throw ModelError.missingTensor(name: specification.name, path: path, found: found)
+      }
+      let shape = try tensors.entry(name).shape
+      guard shape == specification.shape.dimensions else {
+        throw ModelError.wrongShape(
+          name: name, expected: specification.shape.dimensions, found: shape, path: path)
+      }
+      places[specification.name] = name
+    }
+    // A tied head may be stored once more; it is the embedding.
+    let used = Set(places.values).union(configuration.tiesEmbeddings ? ["lm_head.weight"] : [])
+    let unexpected = found.filter { !used.contains($0) && !architecture.isIgnorable($0) }
+    guard unexpected.isEmpty else { throw ModelError.unexpectedTensors(unexpected, path: path) }
+    return places
+  }
+
+  /// Writes config.json and the weights of `model` into an existing folder.
+  ///
+  /// - Parameters:
+  ///   - type: F32, or BF16 and F16 (rounded to nearest even).
+  ///   - shardByteCount: Weights above this size are split into shards with an index.
+  public static func write(
+    _ model: any LanguageModel, to folder: String, as type: SafetensorsType = .float32,
+    shardByteCount: Int = 5_000_000_000,
+  ) throws {
+    let configuration = model.configuration
+    let architecture = try ArchitectureCatalogue.architecture(configuration.architecture)
+    try JSON.object(configurationJSON(configuration, architecture, type)).write(to: folder + "/config.json")
+    let device = model.parameters.device
+    try WeightsWriter(type: type, shardByteCount: shardByteCount).write(
+      model.parameters.parameters.map { ($0.name, $0.shape.dimensions) }, to: folder
+    ) { name in
+      guard let parameter = model.parameters[name] else { return [] }
+      return try device.read(parameter.memory, as: Float.self)
+    }
+  }
+
+  private static func configurationJSON(
+    _ configuration: ModelConfiguration, _ architecture: any Architecture.Type, _ type: SafetensorsType,
+  ) -> JSONObject {
+    var json = configuration.source
+    for entry in architecture.json(of: configuration) { json[entry.key] = entry.value }
+    json["model_type"] = .string(configuration.architecture)
+    json["architectures"] = [.string(architecture.className(of: configuration.architecture))]
+    let names: [SafetensorsType: String] = [.float32: "float32", .bfloat16: "bfloat16", .float16: "float16"]
+    json[json["torch_dtype"] == nil ? "dtype" : "torch_dtype"] = names[type].map { .string($0) }
+    switch configuration.endOfText.count {
+    case 0: json["eos_token_id"] = json["eos_token_id"] ?? .null
+    case 1: json["eos_token_id"] = .integer(Int64(configuration.endOfText[0]))
+    default: json["eos_token_id"] = .array(configuration.endOfText.map { .integer(Int64($0)) })
+    }
+    json["bos_token_id"] = configuration.beginOfText.map { .integer(Int64($0)) } ?? json["bos_token_id"] ?? .null
+    return json
+  }
+}
+
+/// A new model with initial weights, a pure function of the seed and the parameters' names.
+public enum ModelInitialization {
+  public static func make(
+    _ configuration: ModelConfiguration, seed: UInt64, on device: any OperationDevice, trains: Bool,
+  ) throws -> any LanguageModel {
+    let problems = configuration.problems
+    guard problems.isEmpty else { throw ModelError.impossible(path: "the configuration", problems: problems) }
+    let architecture = try ArchitectureCatalogue.architecture(configuration.architecture)
+    let store = ParameterStore(architecture.parameters(of: configuration), on: device, trains: trains)
+    if !(device is PlanningDevice) {
+      for parameter in store.parameters { fill(parameter, architecture, configuration, seed, device) }
+    }
+    return try architecture.makeModel(configuration, store)
+  }
+
+  private static func fill(
+    _ parameter: Parameter, _ architecture: any Architecture.Type, _ configuration: ModelConfiguration,
+    _ seed: UInt64, _ device: any OperationDevice,
+  ) {
+    let count = parameter.shape.count
+    if let deviation = architecture.initialDeviation(of: parameter.name, configuration) {
+      let random = CounterRandom(seed: seed, stream: parameter.name)
+      device.write(random.normals(count, deviation: deviation), to: parameter.memory)
+    } else {
+      let constant = architecture.initialConstant(of: parameter.name)
+      device.write([Float](repeating: constant, count: count), to: parameter.memory)
+    }
+  }
+}

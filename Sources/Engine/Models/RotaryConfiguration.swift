@@ -1,0 +1,66 @@
+import Files
+
+/// Rotary positions in a config.json: `rope_parameters` (new), or `rope_theta` and `rope_scaling` (old).
+enum RotaryConfiguration {
+  static func read(_ reader: ConfigurationReader, headDimension: Int) throws -> RotarySettings {
+    let section = try reader.section("rope_parameters") ?? reader.section("rope_scaling")
+    let theta = try section.flatMap { $0.object["rope_theta"] == nil ? nil : try $0.number("rope_theta", default: 1e4) }
+      ?? reader.number("rope_theta", default: 1e4)
+    let factor = try section?.number("partial_rotary_factor", default: 1)
+      ?? reader.number("partial_rotary_factor", default: 1)
+    guard theta > 0, theta.isFinite, factor > 0, factor <= 1 else {
+      throw ModelError.impossible(path: reader.path, problems: ["rope_theta is \(theta), partial_rotary_factor \(factor)"])
+    }
+    let rotary = Int(Double(headDimension) * factor)
+    guard rotary > 0, rotary.isMultiple(of: 2) else {
+      throw ModelError.impossible(path: reader.path, problems: ["\(rotary) of \(headDimension) dimensions rotate"])
+    }
+    return RotarySettings(
+      theta: theta, rotaryDimensions: rotary,
+      scaling: try section.map { try scaling($0, outer: reader) } ?? .none)
+  }
+
+  private static func scaling(
+    _ section: ConfigurationReader, outer: ConfigurationReader,
+  ) throws -> RotaryScaling {
+    let kind = try section.string("rope_type") ?? section.string("type") ?? "default"
+    func originalContext() throws -> Int {
+      let known = try section.optionalInteger("original_max_position_embeddings")
+      let outside = try outer.optionalInteger("max_position_embeddings")
+      return known ?? outside ?? 2048
+    }
+    let factor = try section.number("factor", default: 1)
+    guard factor >= 1, factor.isFinite else {
+      throw ModelError.badValue(key: "factor", value: "\(factor)", expected: "at least 1", path: section.path)
+    }
+    switch kind {
+    case "default": return .none
+    case "linear": return .linear(factor: factor)
+    case "llama3":
+      return .llama3(
+        factor: factor, lowFrequencyFactor: try section.number("low_freq_factor", default: 1),
+        highFrequencyFactor: try section.number("high_freq_factor", default: 4),
+        originalContext: try originalContext())
+    case "yarn":
+      return .yarn(
+        factor: factor, betaFast: try section.number("beta_fast", default: 32),
+        betaSlow: try section.number("beta_slow", default: 1), originalContext: try originalContext())
+    default:
+      throw ModelError.badValue(
+        key: "rope_type", value: "'\(kind)'", expected: "default, linear, llama3 or yarn", path: section.path)
+    }
+  }
+
+  /// Writes the spelling that the configuration was read with; the new one for our own models.
+  static func write(_ configuration: ModelConfiguration, to json: inout JSONObject) {
+    guard let rope = configuration.rope else { return }
+    let source = configuration.source
+    if source["rope_parameters"] == nil, source["rope_theta"] != nil || source["rope_scaling"] != nil {
+      json["rope_theta"] = .number(rope.theta)
+      return
+    }
+    var section = source["rope_parameters"]?.objectValue ?? ["rope_type": "default"]
+    section["rope_theta"] = .number(rope.theta)
+    json["rope_parameters"] = .object(section)
+  }
+}

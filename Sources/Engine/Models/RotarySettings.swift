@@ -1,0 +1,13 @@
+/// Rotary positions of a model: what its config.json says.
+public struct RotarySettings: Sendable, Hashable {
+  public var theta: Double
+  /// How many values of a head turn.
+  public var rotaryDimensions: Int
+  public var scaling: RotaryScaling
+
+  public init(theta: Double, rotaryDimensions: Int, scaling: RotaryScaling = .none) {
+    self.theta = theta
+    self.rotaryDimensions = rotaryDimensions
+    self.scaling = scaling
+  }
+}

@@ -1,0 +1,76 @@
+public import Files
+
+/// Writes what a run measures: one JSON object per update in `metrics.jsonl`, and TensorBoard events.
+public final class MetricsLog {
+  private let descriptor: AppendingFile
+  private let events: EventFile?
+
+  /// - Parameters:
+  ///   - folder: The run folder.
+  ///   - step: Lines after this update are removed: a resumed run repeats them.
+  ///   - events: Where TensorBoard events go, nil for none.
+  public init(folder: String, after step: Int, events: EventFile?) throws {
+    let path = folder + "/metrics.jsonl"
+    if Folder.exists(path) { try MetricsLog.truncate(path, after: step) }
+    descriptor = try AppendingFile(path: path)
+    self.events = events
+  }
+
+  /// Keeps the lines up to `step`; a torn last line is dropped.
+  private static func truncate(_ path: String, after step: Int) throws {
+    let file = try MappedFile(path: path)
+    let bytes = try file.bytes(in: 0..<file.count)
+    let kept = bytes.split(separator: UInt8(ascii: "\n")).filter { line in
+      guard let number = (try? JSON.parse(Array(line)))?["step"]?.integerValue else { return false }
+      return number <= step
+    }
+    try AtomicFile.write(kept.flatMap { Array($0) + [UInt8(ascii: "\n")] }, to: path)
+  }
+
+  /// Appends one update. JSON has no NaN: such values become null and are named in `nonfinite`.
+  public func append(_ metrics: StepMetrics, wallTime: Double) throws {
+    try descriptor.append(metrics.json.serializedBytes(.compact) + [UInt8(ascii: "\n")])
+    guard let events else { return }
+    try events.append(step: metrics.step, wallTime: wallTime, metrics.scalars)
+  }
+}
+
+/// What is known after an update.
+public struct StepMetrics: Sendable, Equatable {
+  public var step: Int
+  public var tokens: Int
+  public var loss: Double
+  public var learningRate: Double
+  public var gradientNorm: Double
+  public var tokensPerSecond: Double
+  public var validationLoss: Double?
+  public var memoryByteCount: Int
+  /// Seconds since the run began, over all its processes.
+  public var seconds: Double
+
+  private var named: [(key: String, value: Double)] {
+    [
+      ("loss", loss), ("learning_rate", learningRate), ("gradient_norm", gradientNorm),
+      ("tokens_per_s", tokensPerSecond),
+    ] + (validationLoss.map { [("validation_loss", $0)] } ?? [])
+  }
+
+  public var json: JSON {
+    var object: JSONObject = ["step": .integer(Int64(step)), "tokens": .integer(Int64(tokens))]
+    for (key, value) in named { object[key] = value.isFinite ? .number(value) : .null }
+    object["memory_bytes"] = .integer(Int64(memoryByteCount))
+    object["time_s"] = .number(seconds)
+    let bad = named.filter { !$0.value.isFinite }.map { JSON.string("\($0.key): \($0.value)") }
+    if !bad.isEmpty { object["nonfinite"] = .array(bad) }
+    return .object(object)
+  }
+
+  /// Under TensorBoard's usual tags.
+  var scalars: [EventFile.Scalar] {
+    let tags = [
+      "loss": "loss/train", "learning_rate": "lr", "gradient_norm": "grad_norm",
+      "tokens_per_s": "perf/tokens_per_second", "validation_loss": "loss/valid",
+    ]
+    return named.map { EventFile.Scalar(tag: tags[$0.key] ?? $0.key, value: Float($0.value)) }
+  }
+}

@@ -1,0 +1,252 @@
+public import Files
+public import Kernels
+
+/// What a trainer tells while it works, and asks.
+public protocol TrainingObserver: AnyObject {
+  /// An update is finished; `validationLoss` is set when it was measured at this update.
+  func didStep(_ metrics: StepMetrics, totalSteps: Int)
+  func didEvaluate(_ result: Evaluator.Result, step: Int)
+  func didSample(_ text: String, step: Int)
+  func didSaveCheckpoint(_ path: String, step: Int, isBest: Bool)
+  /// The number of updates was chosen from the time that was asked for.
+  func didChoose(totalSteps: Int, secondsPerStep: Double)
+  /// Asked after every update.
+  func request() -> TrainingRequest
+}
+
+/// What the user wants at this moment.
+public enum TrainingRequest: Sendable, Equatable {
+  case goOn
+  /// Write a checkpoint and go on.
+  case save
+  /// Write a checkpoint and stop.
+  case stop
+}
+
+/// How a run ended.
+public enum TrainingOutcome: Sendable, Equatable {
+  case finished
+  case stopped
+}
+
+/// A run that cannot go on.
+public enum TrainingError: Error, CustomStringConvertible {
+  case nonFinite(step: Int, value: String, place: String?, checkpoint: String)
+  case otherData(expected: String, found: String)
+
+  public var description: String {
+    switch self {
+    case .nonFinite(let step, let value, let place, let checkpoint):
+      """
+      step \(step): the \(value) is not finite
+        first non-finite result: \(place ?? "not found when the step was repeated")
+        the parameters are those before the step, saved in \(checkpoint)
+        hint: lower optimizer.learning_rate, set optimizer.clip=0.5, or lengthen schedule.warmup
+      """
+    case .otherData(let expected, let found):
+      """
+      the data is not what this run was trained on
+        SHA-256 of the run's data: \(expected)
+        SHA-256 of the data given: \(found)
+        hint: give the run's own data, or start another run with --output
+      """
+    }
+  }
+}
+
+/// Trains a model: updates, evaluations, samples, checkpoints.
+///
+/// Every update is a pure function of the state before it and its number, so a run that was stopped and resumed
+/// repeats the uninterrupted one bit for bit on the same device.
+public final class Trainer {
+  public private(set) var options: TrainingOptions
+  public private(set) var state: TrainingState
+  private let step: TrainingStep
+  private let data: TrainingData
+  private let folder: RunFolder
+  private let metrics: MetricsLog
+  private let attachments: [TrainingCheckpoint.Attachment]
+  private let clock: () -> Double
+  private var validationLoss: Double?
+  private var lastSaved: Int?
+
+  /// The text of a run and how tokens become text again.
+  public struct TrainingData {
+    public let sampler: BatchSampler
+    /// Windows of the validation part; nil without one.
+    public let validation: EvaluationWindows?
+    public let hash: String
+    public let encode: (String) -> [Int32]
+    public let decode: ([Int32]) -> String
+    public let stopTokens: Set<Int32>
+
+    public init(
+      sampler: BatchSampler, validation: EvaluationWindows?, hash: String, encode: @escaping (String) -> [Int32],
+      decode: @escaping ([Int32]) -> String, stopTokens: Set<Int32>,
+    ) {
+      self.sampler = sampler
+      self.validation = validation
+      self.hash = hash
+      self.encode = encode
+      self.decode = decode
+      self.stopTokens = stopTokens
+    }
+  }
+
+  /// - Parameters:
+  ///   - state: Where to go on; nil starts anew.
+  ///   - clock: Seconds since any fixed moment.
+  public init(
+    _ options: TrainingOptions, model: any LanguageModel, optimizer: Optimizer, data: TrainingData,
+    folder: RunFolder, metrics: MetricsLog, attachments: [TrainingCheckpoint.Attachment],
+    state: TrainingState? = nil, clock: @escaping () -> Double,
+  ) throws {
+    if let state, state.dataHash != data.hash {
+      throw TrainingError.otherData(expected: state.dataHash, found: data.hash)
+    }
+    self.options = options
+    self.state = state
+      ?? TrainingState(totalSteps: options.steps, seed: options.seed, dataHash: data.hash)
+    if let state { self.options.steps = max(options.steps, state.totalSteps) }
+    self.data = data
+    self.folder = folder
+    self.metrics = metrics
+    self.attachments = attachments
+    self.clock = clock
+    step = TrainingStep(model: model, optimizer: optimizer, loss: options.loss, clip: options.clip)
+    lastSaved = state?.step
+  }
+
+  /// Trains to the end or until asked to stop. Saves in both cases.
+  public func run(_ observer: any TrainingObserver) throws -> TrainingOutcome {
+    let start = clock()
+    var timed: [Double] = []
+    while state.step < options.steps {
+      let began = clock()
+      let (result, learningRate) = try update()
+      let seconds = clock() - began
+      timed.append(seconds)
+      if state.step == 8, let wanted = options.seconds { choose(wanted, timed, start, observer) }
+      let isLast = state.step == options.steps
+      try afterUpdate(result, learningRate, seconds, start, isLast: isLast, observer)
+      let request = observer.request()
+      let isDue = options.checkpointInterval > 0 && state.step.isMultiple(of: options.checkpointInterval)
+      if isDue || isLast || request != .goOn { try save(observer) }
+      if request == .stop, !isLast { return .stopped }
+    }
+    return .finished
+  }
+
+  private func update() throws -> (TrainingStep.Result, Double) {
+    let batches = microBatches()
+    let learningRate = options.schedule(state.step + 1)
+    let result = try step.run(batches, learningRate: learningRate, peakLearningRate: options.schedule.peak)
+    guard result.isFinite else { throw try nonFinite(result, batches) }
+    state.step += 1
+    state.sequences += options.sequencesPerStep
+    state.tokens += options.tokensPerStep
+    return (result, learningRate)
+  }
+
+  private func microBatches() -> [Batch] {
+    stride(from: 0, to: options.sequencesPerStep, by: options.microBatch).map { first in
+      let start = state.sequences + first
+      return data.sampler.batch(sequences: start..<start + min(options.microBatch, options.sequencesPerStep - first))
+    }
+  }
+
+  private func nonFinite(_ result: TrainingStep.Result, _ batches: [Batch]) throws -> TrainingError {
+    let place = try step.firstNonFinite(batches)
+    if lastSaved != state.step { try write() }
+    let value = result.loss.isFinite ? "gradient norm \(result.gradientNorm)" : "loss \(result.loss)"
+    return .nonFinite(
+      step: state.step + 1, value: value, place: place, checkpoint: folder.checkpointPath(step: state.step))
+  }
+
+  /// The first updates (those that compile kernels, too) are over: how many fit into the time asked for?
+  private func choose(_ wanted: Double, _ timed: [Double], _ start: Double, _ observer: any TrainingObserver) {
+    let typical = timed.dropFirst(3).sorted()[(timed.count - 3) / 2]
+    let left = wanted - (clock() - start)
+    // A twentieth of the time is left for evaluations, samples and checkpoints.
+    options.steps = state.step + max(1, Int(0.95 * left / typical))
+    options.schedule.totalSteps = options.steps
+    options.schedule.warmupSteps = min(options.schedule.warmupSteps, max(1, options.steps / 10))
+    state.totalSteps = options.steps
+    observer.didChoose(totalSteps: options.steps, secondsPerStep: typical)
+  }
+
+  private func afterUpdate(
+    _ result: TrainingStep.Result, _ learningRate: Double, _ seconds: Double, _ start: Double, isLast: Bool,
+    _ observer: any TrainingObserver,
+  ) throws {
+    validationLoss = nil
+    let interval = options.evaluationInterval
+    if let windows = data.validation, isLast || (interval > 0 && state.step.isMultiple(of: interval)) {
+      let evaluation = try evaluate(windows)
+      validationLoss = evaluation.loss
+      observer.didEvaluate(evaluation, step: state.step)
+    }
+    if options.sampleInterval > 0, isLast || state.step.isMultiple(of: options.sampleInterval) {
+      observer.didSample(try sample(), step: state.step)
+    }
+    let line = StepMetrics(
+      step: state.step, tokens: state.tokens, loss: result.loss, learningRate: learningRate,
+      gradientNorm: result.gradientNorm, tokensPerSecond: Double(options.tokensPerStep) / seconds,
+      validationLoss: validationLoss, memoryByteCount: step.model.parameters.device.memoryUse.peak,
+      seconds: clock() - start)
+    try metrics.append(line, wallTime: clock())
+    observer.didStep(line, totalSteps: options.steps)
+  }
+
+  /// Validation loss over ``TrainingOptions/evaluationTokens`` or everything.
+  public func evaluate(_ windows: EvaluationWindows) throws -> Evaluator.Result {
+    let limit = options.evaluationTokens
+    let evaluator = Evaluator(
+      step.model, batch: max(options.microBatch, 1), softcap: options.loss.softcap)
+    return try evaluator.run(windows.batches(of: evaluator.batch)) { limit == 0 || $0.scoredTokens < limit }
+  }
+
+  private func sample() throws -> String {
+    let model = step.model
+    let prompt = data.encode(options.samplePrompt)
+    let start = prompt.isEmpty ? [data.stopTokens.min() ?? data.encode("\n").first ?? 0] : prompt
+    let capacity = min(model.configuration.contextLength, start.count + options.sampleTokens)
+    guard start.count < capacity else { return "" }
+    let generator = Generator(
+      model, options: SamplingOptions(temperature: 0.8, topK: 200, seed: options.seed), capacity: capacity,
+      softcap: options.loss.softcap)
+    var tokens: [Int32] = []
+    try generator.read(start)
+    while generator.count < capacity {
+      let token = generator.next()
+      if data.stopTokens.contains(token) { break }
+      tokens.append(token)
+      if generator.count + 1 >= capacity { break }
+      try generator.read([token])
+    }
+    return data.decode(prompt + tokens)
+  }
+
+  // MARK: Checkpoints
+
+  private func save(_ observer: any TrainingObserver) throws {
+    guard lastSaved != state.step else { return }
+    var isBest = false
+    if let validationLoss, validationLoss < state.bestValidationLoss ?? .infinity {
+      state.bestValidationLoss = validationLoss
+      isBest = true
+    }
+    try write()
+    if isBest { try folder.point("best", to: state.step) }
+    try folder.prune(keeping: options.keptCheckpoints)
+    observer.didSaveCheckpoint(folder.checkpointPath(step: state.step), step: state.step, isBest: isBest)
+  }
+
+  private func write() throws {
+    try TrainingCheckpoint.write(
+      state, model: step.model, optimizer: step.optimizer, attachments: attachments,
+      to: folder.checkpointPath(step: state.step))
+    try folder.point("latest", to: state.step)
+    lastSaved = state.step
+  }
+}

@@ -1,0 +1,48 @@
+public import Kernels
+
+/// What a run needs, known without training: the update is run on a device that tracks shapes only.
+public struct TrainingEstimate: Sendable {
+  /// Trained values.
+  public var parameterCount: Int
+  public var weightByteCount: Int
+  public var gradientByteCount: Int
+  public var optimizerByteCount: Int
+  /// The largest need of activations and workspace at any moment of an update.
+  public var activationByteCount: Int
+  /// FLOPs of one update, by definition of the operations.
+  public var flopsPerStep: Double
+  /// FLOPs per operation, falling.
+  public var work: [(operation: String, calls: Int, cost: Cost)]
+
+  public var totalByteCount: Int {
+    weightByteCount + gradientByteCount + optimizerByteCount + activationByteCount
+  }
+}
+
+public enum TrainingPlanner {
+  /// Runs one update of the configuration on a planning device.
+  ///
+  /// - Parameter rule: The optimizer, whose state is counted.
+  public static func estimate(
+    _ configuration: ModelConfiguration, options: TrainingOptions, rule: any UpdateRule,
+    device description: DeviceDescription,
+  ) throws -> TrainingEstimate {
+    let device = PlanningDevice(for: description)
+    let model = try ModelInitialization.make(configuration, seed: options.seed, on: device, trains: true)
+    let weights = device.memoryUse.live
+    let optimizer = Optimizer(rule, for: model.parameters)
+    let fixed = device.memoryUse.live
+    let step = TrainingStep(model: model, optimizer: optimizer, loss: options.loss, clip: options.clip)
+    let count = options.microBatch * options.contextLength
+    let batch = Batch(
+      inputs: [Int32](repeating: 0, count: count), labels: [Int32](repeating: 0, count: count), documents: nil,
+      sequences: options.microBatch, contextLength: options.contextLength)
+    let batches = (0..<max(1, options.sequencesPerStep / options.microBatch)).map { _ in batch }
+    _ = try step.run(batches, learningRate: 0, peakLearningRate: 0)
+    return TrainingEstimate(
+      parameterCount: model.parameters.count, weightByteCount: weights / 2, gradientByteCount: weights - weights / 2,
+      optimizerByteCount: fixed - weights, activationByteCount: device.memoryUse.peak - fixed,
+      flopsPerStep: device.total.flops,
+      work: device.work.map { ($0.key, $0.value.calls, $0.value.cost) }.sorted { $0.2.flops > $1.2.flops })
+  }
+}

@@ -1,0 +1,128 @@
+public import Files
+public import Kernels
+
+/// What a checkpoint holds beside the model: optimizer, and where the generator and the data stand.
+///
+/// Randomness and data order are pure functions of (seed, step), so two numbers are their whole position.
+public struct TrainingState: Sendable, Equatable {
+  /// Updates made.
+  public var step: Int
+  /// Updates of the whole run: it can have been chosen at run time.
+  public var totalSteps: Int
+  public var tokens: Int
+  public var seed: UInt64
+  /// Sequences taken from the endless order of the data.
+  public var sequences: Int
+  public var bestValidationLoss: Double?
+  /// Names the data, so that a run is not continued on another text.
+  public var dataHash: String
+
+  public init(
+    step: Int = 0, totalSteps: Int, tokens: Int = 0, seed: UInt64, sequences: Int = 0,
+    bestValidationLoss: Double? = nil, dataHash: String,
+  ) {
+    self.step = step
+    self.totalSteps = totalSteps
+    self.tokens = tokens
+    self.seed = seed
+    self.sequences = sequences
+    self.bestValidationLoss = bestValidationLoss
+    self.dataHash = dataHash
+  }
+
+  var json: JSON {
+    [
+      "schema": 1, "step": .integer(Int64(step)), "total_steps": .integer(Int64(totalSteps)),
+      "tokens": .integer(Int64(tokens)), "seed": .string(String(seed)),
+      "data_sequences": .integer(Int64(sequences)), "data_sha256": .string(dataHash),
+      "best_validation_loss": bestValidationLoss.map { .number($0) } ?? .null,
+    ]
+  }
+
+  init(_ reader: ConfigurationReader) throws {
+    step = try reader.integer("step")
+    totalSteps = try reader.integer("total_steps")
+    tokens = try reader.integer("tokens")
+    sequences = try reader.integer("data_sequences")
+    dataHash = try reader.string("data_sha256") ?? ""
+    guard let text = try reader.string("seed"), let seed = UInt64(text) else {
+      throw ModelError.missingKey("seed", path: reader.path)
+    }
+    self.seed = seed
+    let best = try reader.number("best_validation_loss", default: .nan)
+    bestValidationLoss = best.isNaN ? nil : best
+  }
+}
+
+/// Writing and reading the training part of a checkpoint folder.
+public enum TrainingCheckpoint {
+  static let stateFile = "training_state.json"
+  static let optimizerFile = "optimizer.safetensors"
+
+  /// Files that are copied into every checkpoint: the tokenizer.
+  public struct Attachment: Sendable {
+    public let name: String
+    public let bytes: [UInt8]
+
+    public init(name: String, bytes: [UInt8]) {
+      self.name = name
+      self.bytes = bytes
+    }
+  }
+
+  /// Writes a complete checkpoint beside its final place and renames it.
+  public static func write(
+    _ state: TrainingState, model: any LanguageModel, optimizer: Optimizer, attachments: [Attachment],
+    to path: String,
+  ) throws {
+    let folder = try AtomicFolder(path: path, overwrite: true)
+    let temporary = folder.temporaryPath
+    try ModelFolder.write(model, to: temporary)
+    try writeOptimizer(optimizer, model.parameters, to: temporary + "/" + optimizerFile)
+    try state.json.write(to: temporary + "/" + stateFile)
+    for attachment in attachments {
+      try AtomicFile.write(attachment.bytes, to: temporary + "/" + attachment.name)
+    }
+    try folder.finish()
+  }
+
+  public static func readState(_ path: String) throws -> TrainingState {
+    let file = path + "/" + stateFile
+    guard let object = try JSON.read(file).objectValue else {
+      throw ModelError.badValue(key: stateFile, value: "no object", expected: "an object", path: file)
+    }
+    return try TrainingState(ConfigurationReader(object, path: file))
+  }
+
+  private static func writeOptimizer(_ optimizer: Optimizer, _ store: ParameterStore, to path: String) throws {
+    let declarations = optimizer.rule.stateNames.flatMap { state in
+      store.parameters.map { SafetensorsDeclaration("\(state).\($0.name)", .float32, $0.shape.dimensions) }
+    }
+    let writer = try SafetensorsWriter(
+      path: path, tensors: declarations,
+      metadata: ["optimizer": type(of: optimizer.rule).name, "step": String(optimizer.stepCount)])
+    for declaration in writer.order {
+      guard let memory = optimizer.stateMemory(named: declaration.name) else { continue }
+      try writer.append(declaration.name, floats: try store.device.read(memory, as: Float.self))
+    }
+    try writer.finish()
+  }
+
+  /// Fills the optimizer's state from a checkpoint.
+  public static func restore(_ optimizer: Optimizer, from path: String, on device: any Device) throws {
+    let file = try SafetensorsFile(path: path + "/" + optimizerFile)
+    let name = type(of: optimizer.rule).name
+    guard file.metadata["optimizer"] == name, let step = file.metadata["step"].flatMap({ Int($0) }) else {
+      throw ModelError.badValue(
+        key: "optimizer", value: file.metadata["optimizer"] ?? "missing", expected: name, path: file.path)
+    }
+    for entry in file.entries {
+      guard let memory = optimizer.stateMemory(named: entry.name), memory.count == entry.elementCount else {
+        throw ModelError.unexpectedTensors([entry.name], path: file.path)
+      }
+      device.write(try file.floats(entry.name), to: memory)
+    }
+    optimizer.restore(stepCount: step)
+    try device.finish()
+  }
+}

@@ -1,0 +1,95 @@
+public import Kernels
+
+/// One update of a model: forward and backward of some micro-batches, clipping, the optimizer.
+public final class TrainingStep {
+  public let model: any LanguageModel
+  public let optimizer: Optimizer
+  private let loss: LossOptions
+  private let clip: GradientClip
+  private let device: any OperationDevice
+
+  public init(model: any LanguageModel, optimizer: Optimizer, loss: LossOptions, clip: Double) {
+    self.model = model
+    self.optimizer = optimizer
+    self.loss = loss
+    self.clip = GradientClip(maximumNorm: clip)
+    device = model.parameters.device
+  }
+
+  /// What an update tells.
+  public struct Result: Sendable {
+    /// Mean training loss of the step's tokens, in nats.
+    public let loss: Double
+    /// The norm of the whole gradient before clipping.
+    public let gradientNorm: Double
+
+    public var isFinite: Bool { loss.isFinite && gradientNorm.isFinite }
+  }
+
+  /// Runs an update and waits for its loss: the only wait of a step.
+  ///
+  /// The loss is the sum over all scored tokens of the step divided by their number, whatever the split into
+  /// micro-batches. When a value is not finite the parameters stay as they were.
+  public func run(_ batches: [Batch], learningRate: Double, peakLearningRate: Double) throws -> Result {
+    let scored = batches.reduce(0) { $0 + $1.scoredTokens }
+    let losses = batches.map { addGradients(of: $0, scale: 1 / Double(max(1, scored)), observer: nil) }
+    let tape = Tape(on: device, isRecording: false)
+    guard let gradients = model.parameters.gradients else { preconditionFailure("a training step needs gradients") }
+    model.parameters.completeGradients()
+    let clipped = clip(Tensor(gradients, shape: [gradients.count]), on: tape)
+    optimizer.step(learningRate: learningRate, peakLearningRate: peakLearningRate, clip: clipped, on: tape)
+    let norm = try device.read(clipped.norm.memory, as: Float.self)
+    let sum = try losses.reduce(0.0) { try $0 + device.read($1.memory, as: Float.self).reduce(0) { $0 + Double($1) } }
+    let result = Result(loss: sum, gradientNorm: Double(norm.first ?? .nan))
+    if !(norm.first ?? .nan).isFinite || norm.first ?? 0 >= 1e30 { optimizer.restore(stepCount: optimizer.stepCount - 1) }
+    return result
+  }
+
+  /// Forward and backward of one micro-batch; adds to the gradients in the store.
+  ///
+  /// - Parameter scale: One over the scored tokens of the whole step.
+  private func addGradients(
+    of batch: Batch, scale: Double, observer: ((String, String, [Tensor]) -> Void)?,
+  ) -> Tensor {
+    let tape = Tape(on: device, isRecording: true)
+    tape.observer = observer
+    let shape: Shape = [batch.sequences, batch.contextLength]
+    let ids = Tensor(batch.inputs, shape: shape, on: device)
+    let labels = Tensor(batch.labels, shape: [shape.count], on: device)
+    let documents = batch.documents.map { Tensor($0, shape: shape, on: device) }
+    let states = model.hiddenStates(ids, ForwardContext(tape: tape, documents: documents))
+    let result = tape.scope("head") {
+      tape.linearCrossEntropy(
+        hidden: states, weight: tape.parameter(model.head), labels: labels,
+        CrossEntropyOptions(
+          labelSmoothing: loss.labelSmoothing, softcap: loss.softcap, zLoss: loss.zLoss, scale: scale))
+    }
+    tape.backward(from: result.loss)
+    return result.loss
+  }
+
+  /// Repeats a step's forward and backward and names the first operation with a non-finite result.
+  ///
+  /// - Returns: For example `matmul in layers.3.mlp (forward)`; nil when every value is finite this time.
+  public func firstNonFinite(_ batches: [Batch]) throws -> String? {
+    var found: String?
+    let scored = batches.reduce(0) { $0 + $1.scoredTokens }
+    for batch in batches where found == nil {
+      _ = addGradients(of: batch, scale: 1 / Double(max(1, scored))) { [device] operation, scope, outputs in
+        guard found == nil else { return }
+        let isBad = outputs.contains { output in
+          guard output.type.element == .float32 else { return false }
+          let values = (try? device.read(output.memory, as: Float.self)) ?? []
+          return values.contains { !$0.isFinite }
+        }
+        guard isBad else { return }
+        let suffix = ".backward"
+        found = scope.hasSuffix(suffix)
+          ? "\(operation) in \(scope.dropLast(suffix.count)) (backward)" : "\(operation) in \(scope) (forward)"
+      }
+    }
+    model.parameters.clearGradients()
+    try device.finish()
+    return found
+  }
+}
