@@ -7,5 +7,12 @@ public enum OperationCatalogue {
     SumOfSquares.self,
     SplitColumns.self,
     JoinColumns.self,
+    RMSNorm.self,
+    RMSNormGradient.self,
+    LayerNorm.self,
+    LayerNormGradient.self,
+    RoPE.self,
+    Embedding.self,
+    EmbeddingGradient.self,
   ]
 }
