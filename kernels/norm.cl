@@ -1,1 +1,210 @@
-// norm.cl
+// norm.cl - RMSNorm and LayerNorm over the last axis with a fused residual addition, and their gradients
+//
+//   norm_forward   x, residual [rows, dim], weight, bias [dim]  -> y, sum [rows, dim], mean, rstd [rows]
+//   norm_backward  x, dy, dsum [rows, dim], mean, rstd, dmean, drstd [rows], weight [dim]
+//                  -> dx [rows, dim], dweight, dbias [blocks, dim] (sums over each block of rows)
+//
+//   z = x + residual;  h = (z - mean) rstd;  y = h (weight + offset) + bias;  rstd = 1 / sqrt(<(z - mean)^2> + epsilon)
+//   g = dy (weight + offset);  dx = rstd (g - <g> - h <g h>) + dsum;  dweight = sum dy h;  dbias = sum dy
+//
+// Absent operands are null pointers; RMSNorm is the form without mean (mean = 0, no <g>). The variance is taken
+// round the mean in a pass of its own: <z^2> - mean^2 cancels where the mean is large.
+// One work-group per block of rows, LANES work-items each; a work-item always meets the same columns, so that only
+// the row sums are shared. No atomics, a fixed order of additions.
+// Paper: Ba et al. 2016, Zhang & Sennrich 2019.   Swift: Operations/Normalization.swift
+
+#include "common.cl"
+
+#ifndef LANES
+#define LANES 1  // work-items per row, a power of two: 1 on processors
+#endif
+
+#if LANES == 1
+#define SCRATCH
+#define ROW_SUM(value) (value)
+#else
+#define SCRATCH local float scratch[LANES];
+#define ROW_SUM(value) group_sum(value, scratch, lane, LANES)
+#endif
+
+// A lane takes every LANES-th part of 8 columns; the row's last part may be shorter. Loops run over whole parts and
+// leave `i` at the short part for the one lane that has it, at or beyond `dim` for the others.
+#define STEP (8 * LANES)
+
+// The first `count` of 8 values, zeros behind them.
+static inline float8 load_part(const global float *p, const uint count) {
+  if (count >= 8) return vload8(0, p);
+  float part[8];
+  for (uint k = 0; k < 8; k++) part[k] = k < count ? p[k] : 0.0f;
+  return vload8(0, part);
+}
+
+static inline void store_part(const float8 value, global float *p, const uint count) {
+  if (count >= 8) {
+    vstore8(value, 0, p);
+    return;
+  }
+  float part[8];
+  vstore8(value, 0, part);
+  for (uint k = 0; k < count; k++) p[k] = part[k];
+}
+
+static inline float lane_sum(const float8 value) {
+  const float4 four = value.lo + value.hi;
+  return (four.x + four.y) + (four.z + four.w);
+}
+
+// weight + offset, or 1 without a weight.
+static inline float8 gain_part(const global float *weight, const float offset, const uint i, const uint count) {
+  return weight ? load_part(weight + i, count) + offset : (float8)(1.0f);
+}
+
+static inline void add_part(const global float *a, const global float *b, global float *sum, const uint i,
+                            const uint count) {
+  store_part(load_part(a + i, count) + load_part(b + i, count), sum + i, count);
+}
+
+// This lane's share of the sum of a row, in two chains.
+static inline float row_sum(const global float *z, const uint dim, const uint lane) {
+  float8 chain0 = 0.0f, chain1 = 0.0f;
+  uint i = lane * 8;
+  for (; i + STEP + 8 <= dim; i += 2 * STEP) {
+    chain0 += vload8(0, z + i);
+    chain1 += vload8(0, z + i + STEP);
+  }
+  for (; i < dim; i += STEP) chain0 += load_part(z + i, min(8u, dim - i));
+  return lane_sum(chain0 + chain1);
+}
+
+// This lane's share of the sum of (z - center)^2.
+static inline float row_squares(const global float *z, const float center, const uint dim, const uint lane) {
+  float8 chain0 = 0.0f, chain1 = 0.0f;
+  uint i = lane * 8;
+  for (; i + STEP + 8 <= dim; i += 2 * STEP) {
+    const float8 d0 = vload8(0, z + i) - center, d1 = vload8(0, z + i + STEP) - center;
+    chain0 += d0 * d0;
+    chain1 += d1 * d1;
+  }
+  for (; i + 8 <= dim; i += STEP) {
+    const float8 d = vload8(0, z + i) - center;
+    chain0 += d * d;
+  }
+  float sum = lane_sum(chain0 + chain1);
+  // The short part, if this lane has it: less than 8 columns are left.
+  for (; i < dim; i++) sum += (z[i] - center) * (z[i] - center);
+  return sum;
+}
+
+static inline void normalize_part(const global float *z, const float center, const float r,
+                                  const global float *weight, const float offset, const global float *bias,
+                                  global float *y, const uint i, const uint count) {
+  float8 value = (load_part(z + i, count) - center) * r * gain_part(weight, offset, i, count);
+  if (bias) value += load_part(bias + i, count);
+  store_part(value, y + i, count);
+}
+
+kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
+void norm_forward(const global float *restrict x, const global float *restrict residual,
+                  const global float *restrict weight, const global float *restrict bias,
+                  global float *restrict y, global float *restrict sum, global float *restrict mean,
+                  global float *restrict rstd, const float epsilon, const float offset, const uint rows,
+                  const uint dim, const uint block) {
+  SCRATCH
+  const uint lane = (uint)get_local_id(0);
+  const uint first = (uint)get_group_id(0) * block, last = min(first + block, rows);
+  for (uint row = first; row < last; row++) {
+    const size_t start = (size_t)row * dim;
+    const global float *z = x + start;
+    if (residual) {
+      uint i = lane * 8;
+      for (; i + 8 <= dim; i += STEP) add_part(x + start, residual + start, sum + start, i, 8);
+      if (i < dim) add_part(x + start, residual + start, sum + start, i, dim - i);
+      z = sum + start;
+    }
+    const float center = mean ? ROW_SUM(row_sum(z, dim, lane)) / dim : 0.0f;
+    const float r = 1.0f / sqrt(ROW_SUM(row_squares(z, center, dim, lane)) / dim + epsilon);
+    uint i = lane * 8;
+    for (; i + 8 <= dim; i += STEP) normalize_part(z, center, r, weight, offset, bias, y + start, i, 8);
+    if (i < dim) normalize_part(z, center, r, weight, offset, bias, y + start, i, dim - i);
+    if (lane == 0) {
+      rstd[row] = r;
+      if (mean) mean[row] = center;
+    }
+  }
+}
+
+// What all rows of a block share in the backward, and one row's x, dy, statistics and running sums.
+typedef struct {
+  const global float *weight;
+  float offset;
+  const global float *x, *dy;
+  float center, r;
+  float8 dot, total;
+} Row;
+
+static inline float8 normalized_part(const Row *row, const uint i, const uint count) {
+  return (load_part(row->x + i, count) - row->center) * row->r;
+}
+
+// Adds to the sums of g and g h.
+static inline void products_part(Row *row, const uint i, const uint count) {
+  const float8 g = load_part(row->dy + i, count) * gain_part(row->weight, row->offset, i, count);
+  row->dot += g * normalized_part(row, i, count);
+  row->total += g;
+}
+
+// Adds the row to the block's sums of dy h and dy; the first row starts them.
+static inline void parameters_part(const Row *row, global float *dweight, global float *dbias, const int is_first,
+                                   const uint i, const uint count) {
+  const float8 d = load_part(row->dy + i, count);
+  if (dweight) {
+    const float8 known = is_first ? (float8)(0.0f) : load_part(dweight + i, count);
+    store_part(known + d * normalized_part(row, i, count), dweight + i, count);
+  }
+  if (dbias) {
+    const float8 known = is_first ? (float8)(0.0f) : load_part(dbias + i, count);
+    store_part(known + d, dbias + i, count);
+  }
+}
+
+static inline void gradient_part(const Row *row, const float along, const float shift, const global float *dsum,
+                                 global float *dx, const uint i, const uint count) {
+  const float8 g = load_part(row->dy + i, count) * gain_part(row->weight, row->offset, i, count);
+  float8 value = row->r * (g - normalized_part(row, i, count) * along) - shift;
+  if (dsum) value += load_part(dsum + i, count);
+  store_part(value, dx + i, count);
+}
+
+kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
+void norm_backward(const global float *restrict x, const global float *restrict mean,
+                   const global float *restrict rstd, const global float *restrict dy,
+                   const global float *restrict weight, const global float *restrict dsum,
+                   const global float *restrict dmean, const global float *restrict drstd,
+                   global float *restrict dx, global float *restrict dweight, global float *restrict dbias,
+                   const float offset, const uint rows, const uint dim, const uint block) {
+  SCRATCH
+  const uint lane = (uint)get_local_id(0);
+  const uint first = (uint)get_group_id(0) * block, last = min(first + block, rows);
+  const size_t partial = (size_t)get_group_id(0) * dim;
+  global float *block_dweight = dweight ? dweight + partial : dweight;
+  global float *block_dbias = dbias ? dbias + partial : dbias;
+  for (uint number = first; number < last; number++) {
+    const size_t start = (size_t)number * dim;
+    Row row = {weight, offset, x + start, dy + start, mean ? mean[number] : 0.0f, rstd[number], 0.0f, 0.0f};
+    uint i = lane * 8;
+    for (; i + 8 <= dim; i += STEP) products_part(&row, i, 8);
+    if (i < dim) products_part(&row, i, dim - i);
+    if (dweight || dbias) {
+      for (i = lane * 8; i + 8 <= dim; i += STEP) {
+        parameters_part(&row, block_dweight, block_dbias, number == first, i, 8);
+      }
+      if (i < dim) parameters_part(&row, block_dweight, block_dbias, number == first, i, dim - i);
+    }
+    const float along = (ROW_SUM(lane_sum(row.dot)) + (drstd ? drstd[number] * row.r : 0.0f)) / dim;
+    float shift = 0.0f;
+    if (mean) shift = (row.r * ROW_SUM(lane_sum(row.total)) - (dmean ? dmean[number] : 0.0f)) / dim;
+    const global float *other = dsum ? dsum + start : dsum;
+    for (i = lane * 8; i + 8 <= dim; i += STEP) gradient_part(&row, along, shift, other, dx + start, i, 8);
+    if (i < dim) gradient_part(&row, along, shift, other, dx + start, i, dim - i);
+  }
+}

@@ -57,5 +57,26 @@ void nibble_score_gradient(float *_Nonnull dp, const float *_Nonnull p, const fl
                            float delta, long count);
 /// - sum of p[j] * log p[j]
 float nibble_row_entropy(const float *_Nonnull p, long count);
+/// RMSNorm (without `mean`) or LayerNorm of `rows` rows; `gain` is weight + offset. `sum` = x + residual comes with
+/// `residual` and is what is normalized then.
+void nibble_norm_forward(const float *_Nonnull x, const float *_Nullable residual, const float *_Nonnull gain,
+                         const float *_Nullable bias, float *_Nonnull y, float *_Nullable sum, float *_Nullable mean,
+                         float *_Nonnull rstd, float epsilon, long rows, long dim);
+/// The gradient of the same, with cotangents of `sum`, `mean` and `rstd` where they exist; `dweight` and `dbias` [dim]
+/// become the sums over these rows.
+void nibble_norm_backward(const float *_Nonnull x, const float *_Nullable mean, const float *_Nonnull rstd,
+                          const float *_Nonnull dy, const float *_Nonnull gain, const float *_Nullable dsum,
+                          const float *_Nullable dmean, const float *_Nullable drstd, float *_Nonnull dx,
+                          float *_Nullable dweight, float *_Nullable dbias, long rows, long dim);
+
+/// Rotates the first `pairs` pairs of each head of one token, by the negative angle when `direction` is -1; the
+/// values behind them pass.
+void nibble_rotate(const float *_Nonnull x, const float *_Nonnull cosine, const float *_Nonnull sine,
+                   float *_Nonnull y, int interleaved, float direction, long heads, long dim, long pairs);
+
+/// Adds the rows of dy [tokens, dim] whose id lies in first..<last to the table's rows of those ids, in the order of
+/// the tokens; columns column..<column+width only.
+void nibble_add_rows(const int32_t *_Nonnull ids, const float *_Nonnull dy, float *_Nonnull table, long tokens,
+                     long first, long last, long dim, long column, long width);
 
 #endif

@@ -11,5 +11,12 @@ public enum OperationCatalogue {
     MatMul.self,
     Attention.self,
     AttentionGradient.self,
+    RMSNorm.self,
+    RMSNormGradient.self,
+    LayerNorm.self,
+    LayerNormGradient.self,
+    RoPE.self,
+    Embedding.self,
+    EmbeddingGradient.self,
   ]
 }
