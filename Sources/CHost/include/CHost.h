@@ -25,4 +25,16 @@ void nibble_vector_select(float *_Nonnull y, const float *_Nonnull condition, co
 /// The sum of squares, in a fixed order of additions.
 double nibble_sum_of_squares(const float *_Nonnull x, long count);
 
+/// What the softmax of a row needs. With a cap, l = cap * tanh(x / cap), else l = x.
+typedef struct {
+  float maximum;  // of l
+  float sum;      // of exp(l - maximum)
+  float shifted;  // sum of l - maximum
+} nibble_row_statistics;
+
+nibble_row_statistics nibble_softmax_statistics(const float *_Nonnull x, long count, float cap);
+/// d[i] = (factor * exp(l[i] - maximum) - uniform) * dl/dx[i]; d may be x
+void nibble_cross_entropy_gradient(float *_Nonnull d, const float *_Nonnull x, long count, float cap,
+                                   float maximum, float factor, float uniform);
+
 #endif

@@ -7,5 +7,9 @@ public enum OperationCatalogue {
     SumOfSquares.self,
     SplitColumns.self,
     JoinColumns.self,
+    CrossEntropy.self,
+    CrossEntropyGradient.self,
+    LinearCrossEntropy.self,
+    LinearCrossEntropyWithGradient.self,
   ]
 }
