@@ -78,5 +78,16 @@ void nibble_rotate(const float *_Nonnull x, const float *_Nonnull cosine, const 
 /// the tokens; columns column..<column+width only.
 void nibble_add_rows(const int32_t *_Nonnull ids, const float *_Nonnull dy, float *_Nonnull table, long tokens,
                      long first, long last, long dim, long column, long width);
+/// What the softmax of a row needs. With a cap, l = cap * tanh(x / cap), else l = x.
+typedef struct {
+  float maximum;  // of l
+  float sum;      // of exp(l - maximum)
+  float shifted;  // sum of l - maximum
+} nibble_row_statistics;
+
+nibble_row_statistics nibble_softmax_statistics(const float *_Nonnull x, long count, float cap);
+/// d[i] = (factor * exp(l[i] - maximum) - uniform) * dl/dx[i]; d may be x
+void nibble_cross_entropy_gradient(float *_Nonnull d, const float *_Nonnull x, long count, float cap,
+                                   float maximum, float factor, float uniform);
 
 #endif

@@ -35,16 +35,21 @@ final class GradientTable {
   }
 
   /// Adds the first output of an accumulating operation, in place where a parameter's gradient is the target.
-  func add(_ operation: some AccumulatingOperation, _ inputs: [Tensor], to variable: Int) {
+  ///
+  /// - Returns: The other outputs.
+  @discardableResult
+  func add(_ operation: some AccumulatingOperation, _ inputs: [Tensor], to variable: Int) -> [Tensor] {
     var operation = operation
     guard let parameter = parameters[variable], let target = parameter.gradient else {
       operation.accumulates = false
-      return add(tape.plain { $0.apply(operation, inputs)[0] }, to: variable)
+      let outputs = tape.plain { $0.apply(operation, inputs) }
+      add(outputs[0], to: variable)
+      return Array(outputs.dropFirst())
     }
     operation.accumulates = !parameter.gradientIsEmpty
     parameter.gradientIsEmpty = false
     let destination = Tensor(target, shape: parameter.shape)
-    tape.plain { $0.apply(operation, inputs, into: [0: destination]) }
+    return Array(tape.plain { $0.apply(operation, inputs, into: [0: destination]) }.dropFirst())
   }
 }
 
@@ -100,9 +105,12 @@ public struct GradientContext {
   }
 
   /// Hands over the gradient of input `index` as an operation that can add in place.
-  public func add(_ operation: some AccumulatingOperation, _ inputs: [Tensor], to index: Int) {
-    guard let variable = entry.inputVariables[index] else { return }
-    table.add(operation, inputs, to: variable)
+  ///
+  /// - Returns: The operation's outputs after the first; none when nobody wants the gradient: it did not run.
+  @discardableResult
+  public func add(_ operation: some AccumulatingOperation, _ inputs: [Tensor], to index: Int) -> [Tensor] {
+    guard let variable = entry.inputVariables[index] else { return [] }
+    return table.add(operation, inputs, to: variable)
   }
 }
 

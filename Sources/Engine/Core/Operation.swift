@@ -32,12 +32,17 @@ public protocol Operation: Sendable {
   /// Work of one execution.
   func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost
 
+  /// Bytes that an execution allocates on the device besides its outputs, where they are worth planning for.
+  func workspace(_ inputs: [TensorType]) -> Int
+
   /// Cases at which a generic test checks the operation and `nibble verify` runs it.
   static var samples: [Sample] { get }
 }
 
 extension Operation {
   public func validate(_ inputs: [TensorType]) throws(ShapeError) {}
+
+  public func workspace(_ inputs: [TensorType]) -> Int { 0 }
 
   /// Bandwidth-bound default: every operand is moved once, one FLOP per output element.
   public func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {

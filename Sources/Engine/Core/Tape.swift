@@ -18,6 +18,8 @@ public final class Tape {
   private var parameters: [Int: Parameter] = [:]
   private var signatures: [String: ShapeSignature] = [:]
   private var scopes: [String] = []
+  /// Losses whose gradient was added to parameters before the backward, with the operation that did it.
+  private var requiredRoots: [Int: String] = [:]
 
   struct Entry {
     let operation: any DifferentiableOperation
@@ -118,6 +120,37 @@ public final class Tape {
     return results
   }
 
+  // MARK: Gradients added before the backward
+
+  /// Where an operation that computes gradients with its loss adds that of `tensor`.
+  ///
+  /// Nil unless it is a trained parameter. The caller must write there and call ``requireRoot(_:of:)``.
+  func gradientDestination(of tensor: Tensor) -> (tensor: Tensor, accumulates: Bool)? {
+    guard let parameter = tensor.variable.flatMap({ parameters[$0] }), let target = parameter.gradient else {
+      return nil
+    }
+    defer { parameter.gradientIsEmpty = false }
+    return (Tensor(target, shape: tensor.shape), !parameter.gradientIsEmpty)
+  }
+
+  /// The gradient of `loss` with cotangent 1 was added already: the backward must start from it.
+  func requireRoot(_ loss: Tensor, of operation: String) {
+    if let variable = loss.variable { requiredRoots[variable] = operation }
+  }
+
+  private func checkRoots(_ seeds: [(Tensor, Tensor)], hasUnitCotangent: Bool) {
+    for (variable, operation) in requiredRoots {
+      precondition(
+        hasUnitCotangent && seeds.allSatisfy { $0.0.variable == variable },
+        """
+        \(operation): the gradient of the weight was added together with the loss, so backward(from:) must \
+        start from this loss
+          hint: pass isRoot: false where the loss is a part of another one
+        """)
+    }
+    requiredRoots = [:]
+  }
+
   // MARK: Backward
 
   /// Adds the gradient of `loss` to the gradients of all parameters that took part.
@@ -128,12 +161,15 @@ public final class Tape {
   public func backward(from loss: Tensor) {
     precondition(loss.shape.count == 1, "backward starts from one number, not from \(loss.shape)")
     let one = Tensor([Float(1)], shape: loss.shape, on: device)
+    checkRoots([(loss, one)], hasUnitCotangent: true)
     _ = propagate([(loss, one)])
   }
 
   /// Gradients of watched tensors for given cotangents of outputs; nil where none arrives.
   public func gradients(of outputs: [Tensor], with cotangents: [Tensor], for watched: [Tensor]) -> [Tensor?] {
-    let table = propagate(Array(zip(outputs, cotangents)))
+    let seeds = Array(zip(outputs, cotangents))
+    checkRoots(seeds, hasUnitCotangent: false)
+    let table = propagate(seeds)
     return watched.map { tensor in
       tensor.variable.flatMap { table[$0] }.map { $0.reshaped(to: tensor.shape) }
     }

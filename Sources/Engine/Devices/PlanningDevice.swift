@@ -31,6 +31,9 @@ public final class PlanningDevice: OperationDevice {
   public func finish() throws { try failure.throwIfSet() }
 
   public func execute(_ operation: some Operation, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
+    let workspace = operation.workspace(inputs.map(\.type))
+    memoryUse.add(workspace)
+    memoryUse.remove(workspace)
     let cost = operation.cost(inputs.map(\.type), outputs.map(\.type))
     var known = work[type(of: operation).name] ?? (0, Cost(flops: 0, bytes: 0))
     known.calls += 1

@@ -18,5 +18,9 @@ public enum OperationCatalogue {
     RoPE.self,
     Embedding.self,
     EmbeddingGradient.self,
+    CrossEntropy.self,
+    CrossEntropyGradient.self,
+    LinearCrossEntropy.self,
+    LinearCrossEntropyWithGradient.self,
   ]
 }

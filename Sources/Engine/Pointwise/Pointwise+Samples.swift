@@ -23,7 +23,8 @@ extension Pointwise {
       [x[0].isLess(than: x[1]).select(x[0] * x[0], x[1]), x[0].maximum(x[1]) + x[0].minimum(2 * x[1])]
     }
     let bias = PointwiseProgram(inputs: 3) { [$0[0] * $0[1] + $0[2]] }
-    return [1, 8, 33, 1000].map { Sample("functions n\($0)", Pointwise(functions), [.init([$0]), .init([$0])]) }
+    return [Sample("softcap", softcap(15), [.init([5, 17], .float32, .normal(deviation: 20))])]
+      + [1, 8, 33, 1000].map { Sample("functions n\($0)", Pointwise(functions), [.init([$0]), .init([$0])]) }
       + [Sample("choice", Pointwise(choice), [.init([7, 9]), .init([7, 9])])]
       + [(1, 1), (5, 3), (4, 16), (300, 21)].map { rows, columns in
         Sample(

@@ -1,5 +1,6 @@
 import COpenCL
 import Glibc
+import Synchronization
 
 /// One OpenCL device of an installed driver, not opened yet.
 struct OpenCLCandidate {
@@ -14,6 +15,13 @@ enum OpenCLPlatform {
   ///
   /// Names are the driver's short name and the device's number within it: `pocl:0`, `intel:0`, `nvidia:1`.
   static func candidates() -> [OpenCLCandidate] {
+    // Drivers set themselves up in the first call; PoCL 3.1 crashes when two threads make it.
+    discovery.withLock { _ in unguardedCandidates() }
+  }
+
+  private static let discovery = Mutex(())
+
+  private static func unguardedCandidates() -> [OpenCLCandidate] {
     var count: cl_uint = 0
     guard clGetPlatformIDs(0, nil, &count) == CL_SUCCESS, count > 0 else { return [] }
     var platforms = [cl_platform_id?](repeating: nil, count: Int(count))
