@@ -186,8 +186,9 @@ private struct EmbeddingGrid {
   /// Rows of the rectangle of the table that one processor owns: the ids are read once per rectangle.
   static let tableRows = 1024
 
-  /// Its columns: four shares for every processor, but not narrow ones, as memory likes long stretches. Each
-  /// element is summed over the tokens in order, so the result does not depend on the rectangles.
+  /// Its columns: four shares for every processor, but not narrow ones, as memory likes long stretches.
+  ///
+  /// Each element is summed over the tokens in order, so the result does not depend on the rectangles.
   static func tableColumns(of dim: Int, processors: Int) -> Int {
     max(64, (dim / (4 * max(1, processors)) + 15) / 16 * 16)
   }

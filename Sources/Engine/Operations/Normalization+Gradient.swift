@@ -4,7 +4,9 @@ import Kernels
 /// The fused backward of RMSNorm and LayerNorm: one pass gives dx and, per block of rows, the parameters' gradients,
 /// which ``SumRows`` then adds up into the parameter.
 struct NormBackward: Sendable {
-  /// Rows of one partial sum. Part of the result's order of additions, so the same on every device.
+  /// Rows of one partial sum.
+  ///
+  /// Part of the result's order of additions, so the same on every device.
   static let blockRows = 16
 
   let isCentered: Bool

@@ -1,8 +1,9 @@
 import Glibc
 public import Kernels
 
-/// How rotary frequencies are stretched for contexts longer than those of pretraining. Names and numbers as in
-/// configurations (`rope_scaling`).
+/// How rotary frequencies are stretched for contexts longer than those of pretraining.
+///
+/// Names and numbers as in configurations (`rope_scaling`).
 public enum RotaryScaling: Sendable, Hashable {
   case none
   /// Every frequency divided by `factor`.
@@ -131,9 +132,9 @@ public struct RotaryError: Error, CustomStringConvertible {
 
 /// Cosines and sines of every position and pair on a device, times the attention factor.
 public struct RotaryTable {
-  /// [positions, rotaryDimensions / 2]
+  /// Cosines, [positions, rotaryDimensions / 2].
   public let cosine: Tensor
-  /// [positions, rotaryDimensions / 2]
+  /// Sines, [positions, rotaryDimensions / 2].
   public let sine: Tensor
 
   /// - Parameters:
