@@ -1,7 +1,7 @@
 // matmul.cl - matrix product with fused epilogue, all transpositions, batched
 //
 //   matmul             A, B                             -> C [m, n]   register tiles, B packed on the fly
-//   matmul_packed      A, B                             -> C [m, n]   A packed too (A transposed, bad lda)
+//   matmul_tn          A stored [k, m], B               -> C [m, n]   A packed too (weight gradients)
 //   matmul_skinny_nt   A [m <= 8, k], B stored [n, k]   -> C [m, n]   reads B once (decode)
 //   matmul_skinny_nn   A [m <= 8, k], B stored [k, n]   -> C [m, n]   reads B once
 //
@@ -25,13 +25,13 @@
 #define DEPTH 384 // largest block of k; a work-item holds DEPTH * TILE_COLUMNS floats of B in private memory
 #endif
 #ifndef PACKED_DEPTH
-#define PACKED_DEPTH 384 // largest block of k in matmul_packed
+#define PACKED_DEPTH 384 // largest block of k in matmul_tn
 #endif
 #ifndef PACKED_PANELS
-#define PACKED_PANELS 8 // B panels of PACKED_DEPTH * TILE_COLUMNS floats in a work-item of matmul_packed
+#define PACKED_PANELS 8 // B panels of PACKED_DEPTH * TILE_COLUMNS floats in a work-item of matmul_tn
 #endif
 #ifndef PACKED_TILES
-#define PACKED_TILES 4 // row tiles of A that matmul_packed copies side by side (4 * 12 floats: 3 cache lines)
+#define PACKED_TILES 4 // row tiles of A that matmul_tn copies side by side (4 * 12 floats: 3 cache lines)
 #endif
 #ifndef SKINNY_ROWS
 #define SKINNY_ROWS 8 // largest m of the skinny kernels
@@ -64,11 +64,13 @@ typedef float8 vector;
 #define ACTIVATION_SILU 3
 #define ACTIVATION_GELU 4      // x * Phi(x) with erf
 #define ACTIVATION_GELU_TANH 5 // the tanh approximation
+#define ACTIVATION_SIGMOID 6
 
 // Bits of `flags`.
 #define FLAG_ACCUMULATE 1 // beta = 1: add to what C holds
 #define FLAG_BIAS 2       // add bias[n] before the activation
 #define FLAG_RESIDUAL 4   // add residual[m, n] after the activation
+#define FLAG_A_ROWS 8     // matmul_tn only: A is stored [m, k] after all
 
 static inline vector activate(vector x, uint activation) {
   switch (activation) {
@@ -79,6 +81,8 @@ static inline vector activate(vector x, uint activation) {
     return x * x;
   case ACTIVATION_SILU:
     return x / ((vector)(1.0f) + exp(-x));
+  case ACTIVATION_SIGMOID:
+    return (vector)(1.0f) / ((vector)(1.0f) + exp(-x));
   case ACTIVATION_GELU:
     return (vector)(0.5f) * x * ((vector)(1.0f) + erf(x * (vector)(0.70710678118654752f)));
   case ACTIVATION_GELU_TANH:
@@ -315,12 +319,12 @@ matmul(const global float *restrict a, const global float *restrict b, global fl
 // and 50257), and its rows evict each other when A is stored [m, k] and lda is a multiple of 1024 (up to 1.1
 // times slower).
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
-matmul_packed(const global float *restrict a, const global float *restrict b, global float *restrict c,
-              const global float *restrict bias, const global float *restrict residual, uint m, uint n,
-              uint k, uint rows_per_item, uint columns_per_item, uint depth_per_block, uint a_transposed,
-              uint b_transposed, uint flags, uint activation, float alpha, ulong a_offset, ulong a_batch,
-              ulong lda, ulong b_offset, ulong b_batch, ulong ldb, ulong c_offset, ulong c_batch, ulong ldc,
-              ulong residual_offset, ulong residual_batch, ulong ldr) {
+matmul_tn(const global float *restrict a, const global float *restrict b, global float *restrict c,
+          const global float *restrict bias, const global float *restrict residual, uint m, uint n, uint k,
+          uint rows_per_item, uint columns_per_item, uint depth_per_block, uint b_transposed, uint flags,
+          uint activation, float alpha, ulong a_offset, ulong a_batch, ulong lda, ulong b_offset,
+          ulong b_batch, ulong ldb, ulong c_offset, ulong c_batch, ulong ldc, ulong residual_offset,
+          ulong residual_batch, ulong ldr) {
   float panels[PACKED_PANELS * PACKED_DEPTH * TILE_COLUMNS] __attribute__((aligned(64)));
   float tiles[PACKED_TILES * PACKED_DEPTH * TILE_ROWS] __attribute__((aligned(64)));
   float tile[TILE_ROWS * TILE_COLUMNS] __attribute__((aligned(64)));
@@ -351,10 +355,10 @@ matmul_packed(const global float *restrict a, const global float *restrict b, gl
     }
     for (uint strip = first_row; strip < end_row; strip += PACKED_TILES * TILE_ROWS) {
       const uint strip_rows = min(end_row - strip, (uint)(PACKED_TILES * TILE_ROWS));
-      if (a_transposed)
-        pack_rows_copy(a + p * lda + strip, lda, strip_rows, depth, tiles);
-      else
+      if (flags & FLAG_A_ROWS)
         pack_rows_transposed(a + strip * lda + p, lda, strip_rows, depth, tiles);
+      else
+        pack_rows_copy(a + p * lda + strip, lda, strip_rows, depth, tiles);
       for (uint i = 0; i < strip_rows; i += TILE_ROWS) {
         const uint rows = min(strip_rows - i, (uint)TILE_ROWS);
         for (uint j = 0; j < columns; j += TILE_COLUMNS) {

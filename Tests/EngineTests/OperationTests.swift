@@ -2,7 +2,8 @@ import Engine
 import Kernels
 import Testing
 
-@Suite struct OperationTests {
+// One at a time: PoCL 3.1 is not safe against several contexts at work in one process.
+@Suite(.serialized) struct OperationTests {
   /// Every sample of every operation, on every device of this machine.
   @Test(arguments: OperationCatalogue.all.map { $0.name })
   func keepsEveryPromise(name: String) throws {

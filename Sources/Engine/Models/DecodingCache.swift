@@ -1,4 +1,4 @@
-public import Kernels
+import Kernels
 
 /// Keys and values of the tokens seen so far, for one sequence: what makes the next token cheap.
 public final class DecodingCache {

@@ -1,5 +1,5 @@
 public import Files
-public import Kernels
+import Kernels
 
 /// A model on disk as the transformers library lays it out: config.json, model.safetensors (or shards with an index),
 /// tokenizer files beside them.
@@ -16,7 +16,7 @@ public struct ModelFolder {
     let file = resolved + "/config.json"
     guard Folder.exists(file) else {
       let names = Folder.isFolder(resolved) ? try Folder.names(in: resolved) : []
-      guard Folder.exists(resolved) else { throw FileError.missing(resolved) }
+      guard Folder.exists(resolved) else { throw FileError.missing(path: resolved, folder: "there is neither a model nor a run") }
       throw ModelError.notAModel(path: resolved, found: names)
     }
     let json = try JSON.read(file)

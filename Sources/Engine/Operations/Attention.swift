@@ -1,5 +1,3 @@
-public import Kernels
-
 /// Softmax attention, fused: an online softmax over blocks of keys, memory linear in time.
 ///
 /// - SeeAlso: Dao, "FlashAttention-2", 2023; Milakov and Gimelshein, "Online normalizer calculation for softmax",
@@ -63,7 +61,7 @@ public struct Attention: DifferentiableOperation {
   public func backward(_ context: GradientContext) {
     guard let cotangent = context.cotangent(0) else { return }
     precondition(
-      context.cotangent(1) == nil && context.cotangent(2) == nil,
+      context.cotangent(1) == nil && (!returnsEntropy || context.cotangent(2) == nil),
       "attention: only the output has a gradient, not log_sum_exp and entropy")
     let inputs = (0..<3 + options.extraCount).map { context.input($0) }
     let gradients = context.tape.apply(

@@ -13,7 +13,7 @@ extension MatMul {
     if operation.hasResidual { inputs.append(.init(Shape(front + [m, n]))) }
     return Sample(
       "\(label) \(m)x\(n)x\(k)", operation, inputs,
-      initialOutput: operation.accumulates ? .normal(deviation: 1) : nil)
+      initialOutput: operation.accumulates ? .normal(deviation: 1) : nil, differentiableOutputs: [0])
   }
 
   private static var transposeSamples: [Sample] {

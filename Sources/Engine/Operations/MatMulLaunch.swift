@@ -1,4 +1,4 @@
-import Kernels
+public import Kernels
 
 /// One product for the kernels of matmul.cl: `c = activation(op(a) op(b) + bias) + residual`, or `c += op(a) op(b)`.
 ///
@@ -22,7 +22,7 @@ struct MatMulLaunch {
     case skinny(columnsPerItem: Int)
     /// A column panel of b per work-item, a read in place.
     case panels(rowsPerItem: Int, depth: Int)
-    /// Several panels of b and tiles of a packed: weight gradients.
+    /// Several panels of b and tiles of a packed: weight gradients, and rows of a that collide in the cache.
     case packed(rowsPerItem: Int, columnsPerItem: Int, depth: Int)
   }
 
@@ -69,7 +69,9 @@ struct MatMulLaunch {
       return .skinny(columnsPerItem: min(512, max(64, share)))
     }
     let isLarge = size.m * size.n * size.k >= Self.packedLimit
-    if transposeA, isLarge, let packed = packedPlan(tile, units: units) { return packed }
+    // Rows of a that lie a multiple of 4 KiB apart share cache sets: reading them in place is slower than packing.
+    let collides = size.k.isMultiple(of: 1024) && size.n >= 128
+    if transposeA || collides, isLarge, let packed = packedPlan(tile, units: units) { return packed }
     let panels = Self.quotient(size.n, tile.columns) * size.batch
     let (rows, _) = split(tile, units: units) { rows, parts in
       Double(Self.quotient(panels * parts, units)) * (Double(rows) + 8)
@@ -159,9 +161,9 @@ struct MatMulLaunch {
     > = try device.kernel("matmul_tn", in: "matmul", definitions)
     kernel(
       Buffer(a), Buffer(b), Buffer(c), Buffer(bias), Buffer(residual), UInt32(size.m), UInt32(size.n),
-      UInt32(size.k), UInt32(rows), UInt32(columns), UInt32(depth), transposeB ? 1 : 0, flags, activationCode, 1,
-      UInt64(offsets.a), strides.a, lda, UInt64(offsets.b), strides.b, ldb, UInt64(offsets.c), strides.c,
-      UInt64(size.n), 0, strides.c, UInt64(size.n),
+      UInt32(size.k), UInt32(rows), UInt32(columns), UInt32(depth), transposeB ? 1 : 0,
+      flags | (transposeA ? 0 : 8), activationCode, 1, UInt64(offsets.a), strides.a, lda, UInt64(offsets.b),
+      strides.b, ldb, UInt64(offsets.c), strides.c, UInt64(size.n), 0, strides.c, UInt64(size.n),
       over: .groups(Self.quotient(size.n, columns), Self.quotient(size.m, rows), size.batch))
   }
 

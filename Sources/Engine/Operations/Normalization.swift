@@ -189,8 +189,8 @@ struct NormForward: Sendable {
     let gradients = context.tape.apply(operation(backward), inputs)
     for (operand, gradient) in zip(backward.operands.outputs, gradients) {
       switch operand {
-      case .dweight: operands.input(.weight).map { context.add(SumRows(), [gradient], to: $0) }
-      case .dbias: operands.input(.bias).map { context.add(SumRows(), [gradient], to: $0) }
+      case .dweight: if let input = operands.input(.weight) { context.add(SumRows(), [gradient], to: input) }
+      case .dbias: if let input = operands.input(.bias) { context.add(SumRows(), [gradient], to: input) }
       default:
         for input in [NormOperand.x, .residual].compactMap({ operands.input($0) }) {
           context.add(gradient, to: input)

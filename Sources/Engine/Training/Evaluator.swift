@@ -36,13 +36,14 @@ public struct Evaluator {
   /// Runs the windows in order.
   ///
   /// - Parameters:
-  ///   - windows: Batches of sequences with labels; -100 is not scored.
+  ///   - windows: What is scored; ``batch`` windows are run at once.
   ///   - onProgress: Told the share done after each batch; returning false stops early.
   public func run(
-    _ windows: some Sequence<Batch>, onProgress: ((Result) -> Bool)? = nil,
+    _ windows: EvaluationWindows, onProgress: ((Result) -> Bool)? = nil,
   ) throws -> Result {
     var result = Result()
-    for window in windows {
+    for first in stride(from: 0, to: windows.count, by: batch) {
+      let window = windows.batch(first..<min(windows.count, first + batch))
       let losses = try tokenLosses(window)
       for (loss, label) in zip(losses, window.labels) where label >= 0 {
         result.total += Double(loss)
@@ -57,7 +58,7 @@ public struct Evaluator {
   private func tokenLosses(_ window: Batch) throws -> [Float] {
     let device = model.parameters.device
     let tape = Tape(on: device, isRecording: false)
-    let shape: Shape = [window.sequences, window.contextLength]
+    let shape: Shape = [window.sequences, window.context]
     let ids = Tensor(window.inputs, shape: shape, on: device)
     let documents = window.documents.map { Tensor($0, shape: shape, on: device) }
     let states = model.hiddenStates(ids, ForwardContext(tape: tape, documents: documents))

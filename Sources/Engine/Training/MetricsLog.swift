@@ -71,6 +71,6 @@ public struct StepMetrics: Sendable, Equatable {
       "loss": "loss/train", "learning_rate": "lr", "gradient_norm": "grad_norm",
       "tokens_per_s": "perf/tokens_per_second", "validation_loss": "loss/valid",
     ]
-    return named.map { EventFile.Scalar(tag: tags[$0.key] ?? $0.key, value: Float($0.value)) }
+    return named.map { EventFile.Scalar(tags[$0.key] ?? $0.key, Float($0.value)) }
   }
 }

@@ -1,4 +1,4 @@
-public import Files
+import Files
 import Glibc
 
 /// The folder of one training run: one process at a time.
@@ -50,8 +50,8 @@ public final class RunFolder {
   /// The step that `checkpoints/<link>` points to.
   public func step(of link: String) -> Int? {
     var buffer = [UInt8](repeating: 0, count: 256)
-    let length = buffer.withUnsafeMutableBytes {
-      readlink(path + "/checkpoints/" + link, $0.baseAddress, $0.count)
+    let length = buffer.withUnsafeMutableBytes { buffer in
+      buffer.baseAddress.map { readlink(path + "/checkpoints/" + link, $0, buffer.count) } ?? 0
     }
     guard length > 5 else { return nil }
     return Int(String(decoding: buffer[5..<length], as: UTF8.self))

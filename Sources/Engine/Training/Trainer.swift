@@ -1,5 +1,5 @@
-public import Files
-public import Kernels
+import Files
+import Kernels
 
 /// What a trainer tells while it works, and asks.
 public protocol TrainingObserver: AnyObject {
@@ -150,8 +150,8 @@ public final class Trainer {
 
   private func microBatches() -> [Batch] {
     stride(from: 0, to: options.sequencesPerStep, by: options.microBatch).map { first in
-      let start = state.sequences + first
-      return data.sampler.batch(sequences: start..<start + min(options.microBatch, options.sequencesPerStep - first))
+      data.sampler.batch(
+        step: state.step, sequences: first..<min(first + options.microBatch, options.sequencesPerStep))
     }
   }
 
@@ -203,7 +203,7 @@ public final class Trainer {
     let limit = options.evaluationTokens
     let evaluator = Evaluator(
       step.model, batch: max(options.microBatch, 1), softcap: options.loss.softcap)
-    return try evaluator.run(windows.batches(of: evaluator.batch)) { limit == 0 || $0.scoredTokens < limit }
+    return try evaluator.run(windows) { limit == 0 || $0.scoredTokens < limit }
   }
 
   private func sample() throws -> String {

@@ -33,10 +33,8 @@ public enum TrainingPlanner {
     let optimizer = Optimizer(rule, for: model.parameters)
     let fixed = device.memoryUse.live
     let step = TrainingStep(model: model, optimizer: optimizer, loss: options.loss, clip: options.clip)
-    let count = options.microBatch * options.contextLength
-    let batch = Batch(
-      inputs: [Int32](repeating: 0, count: count), labels: [Int32](repeating: 0, count: count), documents: nil,
-      sequences: options.microBatch, contextLength: options.contextLength)
+    // A planning device looks at shapes only, so the batch needs no tokens.
+    let batch = Batch(sequences: options.microBatch, context: options.contextLength, hasDocuments: false)
     let batches = (0..<max(1, options.sequencesPerStep / options.microBatch)).map { _ in batch }
     _ = try step.run(batches, learningRate: 0, peakLearningRate: 0)
     return TrainingEstimate(

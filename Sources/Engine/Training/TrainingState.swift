@@ -1,4 +1,4 @@
-public import Files
+import Files
 public import Kernels
 
 /// What a checkpoint holds beside the model: optimizer, and where the generator and the data stand.

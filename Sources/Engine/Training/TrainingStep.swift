@@ -1,4 +1,4 @@
-public import Kernels
+import Kernels
 
 /// One update of a model: forward and backward of some micro-batches, clipping, the optimizer.
 public final class TrainingStep {
@@ -31,7 +31,7 @@ public final class TrainingStep {
   /// The loss is the sum over all scored tokens of the step divided by their number, whatever the split into
   /// micro-batches. When a value is not finite the parameters stay as they were.
   public func run(_ batches: [Batch], learningRate: Double, peakLearningRate: Double) throws -> Result {
-    let scored = batches.reduce(0) { $0 + $1.scoredTokens }
+    let scored = batches.reduce(0) { $0 + $1.targetCount }
     let losses = batches.map { addGradients(of: $0, scale: 1 / Double(max(1, scored)), observer: nil) }
     let tape = Tape(on: device, isRecording: false)
     guard let gradients = model.parameters.gradients else { preconditionFailure("a training step needs gradients") }
@@ -53,7 +53,7 @@ public final class TrainingStep {
   ) -> Tensor {
     let tape = Tape(on: device, isRecording: true)
     tape.observer = observer
-    let shape: Shape = [batch.sequences, batch.contextLength]
+    let shape: Shape = [batch.sequences, batch.context]
     let ids = Tensor(batch.inputs, shape: shape, on: device)
     let labels = Tensor(batch.labels, shape: [shape.count], on: device)
     let documents = batch.documents.map { Tensor($0, shape: shape, on: device) }
@@ -73,7 +73,7 @@ public final class TrainingStep {
   /// - Returns: For example `matmul in layers.3.mlp (forward)`; nil when every value is finite this time.
   public func firstNonFinite(_ batches: [Batch]) throws -> String? {
     var found: String?
-    let scored = batches.reduce(0) { $0 + $1.scoredTokens }
+    let scored = batches.reduce(0) { $0 + $1.targetCount }
     for batch in batches where found == nil {
       _ = addGradients(of: batch, scale: 1 / Double(max(1, scored))) { [device] operation, scope, outputs in
         guard found == nil else { return }
