@@ -11,19 +11,19 @@ public enum Activation: String, Sendable, Hashable, CaseIterable {
 
   public func callAsFunction(_ x: PointwiseValue) -> PointwiseValue {
     switch self {
-    case .silu: x * Self.sigmoid(x)
-    case .sigmoid: Self.sigmoid(x)
+    case .silu: x * Self.logistic(x)
+    case .sigmoid: Self.logistic(x)
     case .relu: x.maximum(x.constant(0))
     case .reluSquared: x.maximum(x.constant(0)) * x.maximum(x.constant(0))
     case .gelu: 0.5 * x * (1 + (x * 0.7071067811865476).erf())
     // 0.5 (1 + tanh u) is sigmoid(2 u).
-    case .geluTanh: x * Self.sigmoid(1.5957691216057308 * (x + 0.044715 * x * x * x))
+    case .geluTanh: x * Self.logistic(1.5957691216057308 * (x + 0.044715 * x * x * x))
     }
   }
 
   /// `1 / (1 + exp(-x))` with the exponent held below 80: its gradient, too, stays finite, and both keep their relative
   /// precision on the side where they vanish (which 0.5 (1 + tanh(x / 2)) does not).
-  private static func sigmoid(_ x: PointwiseValue) -> PointwiseValue {
+  private static func logistic(_ x: PointwiseValue) -> PointwiseValue {
     1 / (1 + (-x).minimum(x.constant(80)).exp())
   }
 }
