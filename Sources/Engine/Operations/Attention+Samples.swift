@@ -22,7 +22,7 @@ extension Attention {
       sample("value width 12", time: 9, width: 8, valueWidth: 12),
       sample("d80", time: 6, width: 80),
       sample("d256", time: 3, width: 256, batch: 1),
-      sample("large scores", time: 12, width: 16, deviation: 6),
+      sample("large scores", time: 12, width: 16, deviation: 3),
     ]
   }
 
