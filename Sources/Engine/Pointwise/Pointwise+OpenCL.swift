@@ -6,7 +6,7 @@ extension Pointwise {
     guard count > 0 else { return }
     let columns = hasRow ? outputs[0].shape.last : count
     let rows = count / columns
-    let kernel = try device.untypedKernel("pointwise", generated: "pointwise \(hashText)") { source }
+    let kernel = try device.generatedKernel("pointwise", in: "pointwise", from: self) { source }
     // A work-item takes a block of columns of a few rows: large enough to hide the cost of starting it.
     let columnsPerItem = device.description.isProcessor ? 4096 : 64
     let rowsPerItem = max(1, min(rows, columnsPerItem / max(1, columns)))
@@ -16,12 +16,6 @@ extension Pointwise {
     kernel(
       arguments,
       over: .groups((columns + columnsPerItem - 1) / columnsPerItem, (rows + rowsPerItem - 1) / rowsPerItem))
-  }
-
-  /// Identifies the generated text: programs with equal instructions and accesses share a kernel.
-  private var hashText: String {
-    let inputs = operands.map { "\($0.tensor)\($0.access)" }.joined(separator: ",")
-    return "\(program.instructions)|\(program.outputs)|\(inputs)"
   }
 
   /// The OpenCL C of the program: the same body once for `float8` and once for the tail in `float`.

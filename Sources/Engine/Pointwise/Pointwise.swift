@@ -4,7 +4,7 @@ import Kernels
 ///
 /// All outputs have the shape of the first full operand. An output may share memory with a full input of the same
 /// shape: every element is read before it is written.
-public struct Pointwise: DifferentiableOperation {
+public struct Pointwise: DifferentiableOperation, Hashable {
   /// How a program input is read from its tensor.
   public enum Access: Hashable, Sendable {
     /// Element by element.

@@ -16,6 +16,7 @@ public final class OpenCLDevice: Device {
   let queue: cl_command_queue
   private var pool = BlockPool<cl_mem>()
   private var programs: [ProgramKey: Program] = [:]
+  private var generatedPrograms: [AnyHashable: Program] = [:]
   private let binaries: ProgramCache
   /// Called before a program is built from source: it can take seconds.
   public var onBuild: ((_ program: String) -> Void)?
@@ -44,6 +45,7 @@ public final class OpenCLDevice: Device {
   deinit {
     clFinish(queue)
     programs = [:]
+    generatedPrograms = [:]
     for block in pool.drain() { clReleaseMemObject(block) }
     clReleaseCommandQueue(queue)
     clReleaseContext(context)
@@ -187,27 +189,19 @@ public final class OpenCLDevice: Device {
     return program
   }
 
-  /// A kernel whose program text was made at run time (elementwise expressions).
+  /// A kernel whose program text was made at run time (elementwise expressions) and whose number of arguments is only
+  /// known then.
   ///
-  /// - Parameter identity: Names the text: the same identity must always come with the same text.
-  public func kernel<each Argument: KernelArgument>(
-    _ name: String, generated identity: String, source: () -> String,
-    as type: Kernel<repeat each Argument>.Type = Kernel<repeat each Argument>.self,
-  ) throws -> Kernel<repeat each Argument> {
-    Kernel(try generated(identity, source).kernel(name), device: self)
-  }
-
-  /// The same for kernels whose number of arguments is only known at run time.
-  public func untypedKernel(_ name: String, generated identity: String, source: () -> String) throws -> UntypedKernel {
-    UntypedKernel(try generated(identity, source).kernel(name), device: self)
-  }
-
-  private func generated(_ identity: String, _ source: () -> String) throws -> Program {
-    let key = ProgramKey(family: identity, definitions: [:])
-    if let program = programs[key] { return program }
-    let program = try build(key, source: source())
-    programs[key] = program
-    return program
+  /// - Parameters:
+  ///   - family: The program's name in messages.
+  ///   - identity: What the text is made from: equal identities must come with equal texts.
+  public func generatedKernel(
+    _ name: String, in family: String, from identity: AnyHashable, source: () -> String,
+  ) throws -> UntypedKernel {
+    if let program = generatedPrograms[identity] { return UntypedKernel(try program.kernel(name), device: self) }
+    let program = try build(ProgramKey(family: family, definitions: [:]), source: source())
+    generatedPrograms[identity] = program
+    return UntypedKernel(try program.kernel(name), device: self)
   }
 
   private func build(_ key: ProgramKey, source: String) throws -> Program {
