@@ -6,6 +6,23 @@ final class Decoder: LanguageModel {
     let mixer: any Mixer
     let feedForwardNorm: NormLayer
     let feedForward: FeedForward
+
+    /// Adds the block before, normalizes and mixes; the last addition is left to the norm that follows.
+    ///
+    /// - Parameters:
+    ///   - stream: The residual stream [batch, time, modelDimension] without the last update.
+    ///   - update: What the block before adds to it; nil in front of the first block.
+    /// - Returns: The stream and what this block adds to it.
+    func callAsFunction(
+      _ stream: Tensor, adding update: Tensor?, layer: Int, _ context: ForwardContext,
+    ) -> (stream: Tensor, update: Tensor) {
+      let tape = context.tape
+      let (mixed, x) = tape.scope("norm") { mixerNorm(stream, adding: update, tape) }
+      context.onHiddenState?(mixed)
+      let attended = tape.scope("mixer") { mixer(x, layer: layer, context) }
+      let (summed, y) = tape.scope("norm") { feedForwardNorm(mixed, adding: attended, tape) }
+      return (summed, tape.scope("mlp") { feedForward(y, tape) })
+    }
   }
 
   let configuration: ModelConfiguration
@@ -14,7 +31,7 @@ final class Decoder: LanguageModel {
   private let embedding: Parameter
   /// Learned positions [context, modelDimension]; nil for models that rotate.
   private let positions: Parameter?
-  private let blocks: [Block]
+  let blocks: [Block]
   private let finalNorm: NormLayer
 
   init(
@@ -36,12 +53,8 @@ final class Decoder: LanguageModel {
     var update: Tensor?
     for (layer, block) in blocks.enumerated() {
       tape.scope("layers.\(layer)") {
-        let (mixed, x) = tape.scope("norm") { block.mixerNorm(stream, adding: update, tape) }
-        context.onHiddenState?(mixed)
-        let attended = tape.scope("mixer") { block.mixer(x, layer: layer, context) }
-        let (summed, y) = tape.scope("norm") { block.feedForwardNorm(mixed, adding: attended, tape) }
-        update = tape.scope("mlp") { block.feedForward(y, tape) }
-        stream = summed
+        let result = block(stream, adding: update, layer: layer, context)
+        (stream, update) = (result.stream, result.update)
       }
     }
     let result = tape.scope("final norm") { finalNorm(stream, adding: update, tape).normalized }

@@ -16,6 +16,10 @@ public enum GPT2: Architecture {
     guard layers >= 0, layers < 1 << 16 else {
       throw ModelError.impossible(path: reader.path, problems: ["the number of layers is \(layers)"])
     }
+    guard heads > 0, width.isMultiple(of: heads) else {
+      throw ModelError.impossible(
+        path: reader.path, problems: ["\(heads) heads do not divide a width of \(width)"])
+    }
     for (key, usual) in [("scale_attn_weights", true), ("scale_attn_by_inverse_layer_idx", false)] {
       guard try reader.bool(key, default: usual) == usual else {
         throw ModelError.badValue(key: key, value: "\(!usual)", expected: "\(usual)", path: reader.path)

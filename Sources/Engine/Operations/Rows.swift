@@ -6,7 +6,8 @@ extension Tape {
   /// A cache is the one thing beside parameters that is written in place; nothing is recorded.
   func appendRows(_ new: Tensor, to target: Tensor, at start: Int) {
     precondition(start + new.shape[0] <= target.shape[0], "rows beyond the capacity")
-    apply(CopyRows(rows: new.shape[0], from: 0, to: start), [new.detached], into: [0: target])
+    let copy = CopyRows(rows: new.shape[0], from: 0, to: start, capacity: target.shape[0])
+    apply(copy, [new.detached], into: [0: target])
   }
 
   /// The last row of a matrix, as [1, width]; without gradient.
@@ -67,11 +68,14 @@ public struct CopyRows: Operation {
   }
 
   public static var samples: [Sample] {
-    [(1, 5, 0, 0), (3, 8, 2, 1), (4, 19, 0, 3)].map { rows, width, source, target in
-      let count = (target + rows) * width
+    // Rows, width, first row read, first row written, rows of the output after those written.
+    let cases = [(1, 5, 0, 0, 0), (3, 8, 2, 1, 0), (4, 19, 0, 3, 0), (2, 6, 0, 1, 4)]
+    return cases.map { rows, width, source, target, more in
+      let capacity = target + rows + more
       return Sample(
-        "\(rows)x\(width) \(source) to \(target)", CopyRows(rows: rows, from: source, to: target),
-        [.init([source + rows, width])], initialOutput: .values([Float](repeating: 0.5, count: count)))
+        "\(rows)x\(width) \(source) to \(target) of \(capacity)",
+        CopyRows(rows: rows, from: source, to: target, capacity: capacity), [.init([source + rows, width])],
+        initialOutput: .values([Float](repeating: 0.5, count: capacity * width)))
     }
   }
 }
