@@ -9,8 +9,17 @@ static const char common_text[] = {
 static const char matmul_text[] = {
 #embed "../../kernels/matmul.cl"
 };
+static const char attention_common_text[] = {
+#embed "../../kernels/attention_common.cl"
+};
 static const char attention_text[] = {
 #embed "../../kernels/attention.cl"
+};
+static const char attention_backward_text[] = {
+#embed "../../kernels/attention_backward.cl"
+};
+static const char attention_decode_text[] = {
+#embed "../../kernels/attention_decode.cl"
 };
 static const char norm_text[] = {
 #embed "../../kernels/norm.cl"
@@ -38,7 +47,10 @@ static const struct {
 } sources[] = {
     {"common", common_text, sizeof common_text},
     {"matmul", matmul_text, sizeof matmul_text},
+    {"attention_common", attention_common_text, sizeof attention_common_text},
     {"attention", attention_text, sizeof attention_text},
+    {"attention_backward", attention_backward_text, sizeof attention_backward_text},
+    {"attention_decode", attention_decode_text, sizeof attention_decode_text},
     {"norm", norm_text, sizeof norm_text},
     {"rope", rope_text, sizeof rope_text},
     {"embedding", embedding_text, sizeof embedding_text},

@@ -89,7 +89,7 @@ extension Attention {
     let kernel: Kernel<
       Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Int32>, Buffer<UInt8>, Buffer<Float>,
       Buffer<Float>, Int32, Int32, Int32, Int32, Int32, Float, Float, Int32, Int32, Int32, Int32, Int32
-    > = try device.kernel("attention_decode", in: "attention", configuration.definitions)
+    > = try device.kernel("attention_decode", in: "attention_decode", configuration.definitions)
     kernel(
       Buffer(inputs[0].memory), Buffer(inputs[1].memory), Buffer(inputs[2].memory), Buffer(extras.slopes?.memory),
       Buffer(extras.documents?.memory), Buffer(extras.mask?.memory), Buffer(partialOutputs), Buffer(statistics),
@@ -98,7 +98,7 @@ extension Attention {
       Int32(splits), Int32(shares), over: .groups(size.batch * splits * shares))
     let merge: Kernel<
       Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Int32, Int32, Int32
-    > = try device.kernel("attention_decode_merge", in: "attention", configuration.definitions)
+    > = try device.kernel("attention_decode_merge", in: "attention_decode", configuration.definitions)
     merge(
       Buffer(partialOutputs), Buffer(statistics), Buffer(extras.sinks?.memory), Buffer(outputs[0].memory),
       Buffer(outputs[1].memory), Buffer(returnsEntropy ? outputs[2].memory : nil), Int32(size.queryTime),
@@ -120,7 +120,7 @@ extension AttentionGradient {
       Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Int32>, Buffer<UInt8>,
       Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>,
       Int32, Int32, Int32, Int32, Int32, Int32, Float, Float, Int32, Int32, Int32, Int32, Int32
-    > = try device.kernel("attention_backward", in: "attention", configuration.definitions)
+    > = try device.kernel("attention_backward", in: "attention_backward", configuration.definitions)
     kernel(
       Buffer(inputs[0].memory), Buffer(inputs[1].memory), Buffer(inputs[2].memory), Buffer(extras.slopes?.memory),
       Buffer(extras.sinks?.memory), Buffer(extras.documents?.memory), Buffer(extras.mask?.memory),
@@ -130,7 +130,7 @@ extension AttentionGradient {
       Int32(size.keyHeads), options.scale, configuration.softcap, configuration.causal, configuration.left,
       configuration.right, Int32(slices), 0, over: .groups(size.batch * size.keyHeads * slices))
     let sum: Kernel<Buffer<Float>, Buffer<Float>, UInt64, Int32> = try device.kernel(
-      "attention_sum", in: "attention", configuration.definitions)
+      "attention_sum", in: "attention_backward", configuration.definitions)
     func add(_ partials: Memory, to output: Tensor, parts: Int) {
       let count = output.shape.count
       sum(Buffer(partials), Buffer(output.memory), UInt64(count), Int32(parts), over: .groups((count + 1023) / 1024))

@@ -94,8 +94,9 @@ public final class Trainer {
   }
 
   /// - Parameters:
+  ///   - options: ``TrainingOptions/steps`` is the whole run's number, whatever an earlier call was given.
   ///   - state: Where to go on; nil starts anew.
-  ///   - clock: Seconds since any fixed moment.
+  ///   - clock: Seconds since 1970 that never jump; event files carry them.
   public init(
     _ options: TrainingOptions, model: any LanguageModel, optimizer: Optimizer, data: TrainingData,
     folder: RunFolder, metrics: MetricsLog, attachments: [TrainingCheckpoint.Attachment],
@@ -107,7 +108,8 @@ public final class Trainer {
     self.options = options
     self.state = state
       ?? TrainingState(totalSteps: options.steps, seed: options.seed, dataHash: data.hash)
-    if let state { self.options.steps = max(options.steps, state.totalSteps) }
+    // A resumed run may be longer or shorter than it was: its checkpoints say what holds now.
+    self.state.totalSteps = options.steps
     self.data = data
     self.folder = folder
     self.metrics = metrics
@@ -126,7 +128,7 @@ public final class Trainer {
       let (result, learningRate) = try update()
       let seconds = clock() - began
       timed.append(seconds)
-      if state.step == 8, let wanted = options.seconds { choose(wanted, timed, start, observer) }
+      if timed.count == Self.timedSteps, let wanted = options.seconds { choose(wanted, timed, start, observer) }
       let isLast = state.step == options.steps
       try afterUpdate(result, learningRate, seconds, start, isLast: isLast, observer)
       let request = observer.request()
@@ -163,13 +165,20 @@ public final class Trainer {
       step: state.step + 1, value: value, place: place, checkpoint: folder.checkpointPath(step: state.step))
   }
 
+  /// Updates that are timed before their number is chosen.
+  private static let timedSteps = 8
+
   /// The first updates (those that compile kernels, too) are over: how many fit into the time asked for?
   private func choose(_ wanted: Double, _ timed: [Double], _ start: Double, _ observer: any TrainingObserver) {
     let typical = timed.dropFirst(3).sorted()[(timed.count - 3) / 2]
     let left = wanted - (clock() - start)
     // A twentieth of the time is left for evaluations, samples and checkpoints.
-    options.steps = state.step + max(1, Int(0.95 * left / typical))
-    options.schedule.totalSteps = options.steps
+    let fitting = min(max(1, 0.95 * left / max(typical, 1e-6)), 1e12)
+    let chosen = min(options.steps, state.step + Int(fitting))
+    guard chosen != options.steps else { return }
+    options.steps = chosen
+    options.schedule.decaySteps = options.schedule.decaySteps * chosen / max(1, options.schedule.totalSteps)
+    options.schedule.totalSteps = chosen
     options.schedule.warmupSteps = min(options.schedule.warmupSteps, max(1, options.steps / 10))
     state.totalSteps = options.steps
     observer.didChoose(totalSteps: options.steps, secondsPerStep: typical)
