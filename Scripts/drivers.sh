@@ -35,7 +35,7 @@ check_intel() {
     python3 -m venv "$environment"
     "$environment/bin/pip" install -q intel-opencl-rt intel-cmplr-lib-rt
     mkdir -p "$environment/vendors"
-    find "$PWD/$environment" -name 'libintelocl.so*' | sort | head -1 > "$environment/vendors/intel.icd"
+    find "$PWD/$environment" -name libintelocl.so | head -1 > "$environment/vendors/intel.icd"
   fi
   local libraries
   libraries=$(dirname "$(cat "$environment/vendors/intel.icd")")

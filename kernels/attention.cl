@@ -85,11 +85,13 @@ static inline void finish_strip(
     maximum = highest;
 #endif
     const int8 dead = total <= 0.0f;
-    const float8 safe = dead ? (float8)(1.0f) : total;
+    const float8 safe = select(total, (float8)(1.0f), dead);
     const float8 log_total = log2(safe);
-    vstore8(dead ? (float8)(0.0f) : factor / safe, n, factors);
-    vstore8(dead ? (float8)(MASKED) : (maximum + log_total) * LN_2, n, logs);
-    vstore8(dead ? (float8)(0.0f) : (sum * log_total - moment) * LN_2 / safe, n, entropies);
+    // select() and not ?:, which Clang turns into a negated mask where a condition is used more than once;
+    // Oclgrind (21.10 to 26.03) negates vectors of booleans wrongly.
+    vstore8(select(factor / safe, (float8)(0.0f), dead), n, factors);
+    vstore8(select((maximum + log_total) * LN_2, (float8)(MASKED), dead), n, logs);
+    vstore8(select((sum * log_total - moment) * LN_2 / safe, (float8)(0.0f), dead), n, entropies);
   }
   unpack_transposed(output, factors, rows, DV, o, stride);
   for (int r = 0; r < rows; ++r) {

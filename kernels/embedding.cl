@@ -16,7 +16,7 @@
 #define ACCUMULATE 0  // 1: embedding_backward adds to what dweight holds
 #endif
 
-static inline void add_row(global float *restrict to, const global float *restrict from, const uint count) {
+static inline void add_row(global float *to, const global float *from, const uint count) {
   uint i = 0;
   for (; i + 32 <= count; i += 32) {
     const float16 a = vload16(0, to + i) + vload16(0, from + i);

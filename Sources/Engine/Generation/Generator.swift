@@ -19,6 +19,9 @@ public struct SamplingOptions: Sendable, Hashable {
 }
 
 /// Continues a sequence token by token, with cached keys and values.
+///
+/// When the cache is full, the older half of the text is forgotten and the rest is read again: a text can be longer than
+/// the model's context.
 public final class Generator {
   private let model: any LanguageModel
   private let device: any OperationDevice
@@ -26,8 +29,11 @@ public final class Generator {
   private let options: SamplingOptions
   private var logits: [Float] = []
   private let softcap: Double
+  /// The tokens that the cache holds.
+  private var window: [Int32] = []
 
-  /// - Parameter capacity: The most tokens of prompt and continuation together.
+  /// - Parameter capacity: The most tokens that are seen at once, at least 2; more than the model's context makes no
+  ///   sense.
   public init(
     _ model: any LanguageModel, options: SamplingOptions, capacity: Int, softcap: Double = 0,
   ) {
@@ -38,15 +44,30 @@ public final class Generator {
     cache = DecodingCache(for: model.configuration, capacity: capacity, on: device)
   }
 
-  /// Tokens seen so far.
-  public var count: Int { cache.count }
+  /// Tokens read so far.
+  public private(set) var count = 0
+  /// Tokens that were forgotten to make room.
+  public private(set) var forgotten = 0
   public var capacity: Int { cache.capacity }
 
   /// Reads tokens: the prompt, or the token chosen last.
   ///
-  /// - Precondition: `ids` is not empty and fits the remaining capacity; every id is below the vocabulary size.
+  /// - Precondition: `ids` is not empty and at most ``capacity``; every id is below the vocabulary size.
   public func read(_ ids: [Int32]) throws {
-    precondition(!ids.isEmpty, "nothing to read")
+    precondition(!ids.isEmpty && ids.count <= capacity, "\(ids.count) tokens for a capacity of \(capacity)")
+    count += ids.count
+    guard cache.count + ids.count > capacity else {
+      window += ids
+      return try extend(by: ids)
+    }
+    let kept = (window + ids).suffix(max(ids.count, capacity / 2))
+    forgotten += window.count + ids.count - kept.count
+    window = Array(kept)
+    cache.clear()
+    try extend(by: window)
+  }
+
+  private func extend(by ids: [Int32]) throws {
     let tape = Tape(on: device, isRecording: false)
     let tensor = Tensor(ids, shape: [1, ids.count], on: device)
     let states = model.hiddenStates(tensor, ForwardContext(tape: tape, cache: cache))
@@ -60,7 +81,7 @@ public final class Generator {
 
   /// Chooses the token after what was read so far; the choice depends on the seed and the position alone.
   public func next() -> Int32 {
-    Sampler(options).choose(logits, position: UInt64(cache.count))
+    Sampler(options).choose(logits, position: UInt64(count))
   }
 }
 

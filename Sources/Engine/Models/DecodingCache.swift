@@ -38,6 +38,9 @@ public final class DecodingCache {
     return rows.reshaped(to: [1, count + time, new.shape[2], new.shape[3]])
   }
 
+  /// Forgets everything.
+  public func clear() { count = 0 }
+
   /// Counts the tokens that every layer has appended.
   public func advance(by tokens: Int) { count += tokens }
 }

@@ -160,7 +160,7 @@ public final class Trainer {
   private func nonFinite(_ result: TrainingStep.Result, _ batches: [Batch]) throws -> TrainingError {
     let place = try step.firstNonFinite(batches)
     if lastSaved != state.step { try write() }
-    let value = result.loss.isFinite ? "gradient norm \(result.gradientNorm)" : "loss \(result.loss)"
+    let value = result.loss.isFinite ? "gradient norm \(result.gradientNorm.isNaN ? .nan : result.gradientNorm)" : "loss \(result.loss)"
     return .nonFinite(
       step: state.step + 1, value: value, place: place, checkpoint: folder.checkpointPath(step: state.step))
   }
@@ -219,18 +219,16 @@ public final class Trainer {
     let model = step.model
     let prompt = data.encode(options.samplePrompt)
     let start = prompt.isEmpty ? [data.stopTokens.min() ?? data.encode("\n").first ?? 0] : prompt
-    let capacity = min(model.configuration.contextLength, start.count + options.sampleTokens)
-    guard start.count < capacity else { return "" }
+    let capacity = max(2, model.configuration.contextLength)
     let generator = Generator(
       model, options: SamplingOptions(temperature: 0.8, topK: 200, seed: options.seed), capacity: capacity,
       softcap: options.loss.softcap)
     var tokens: [Int32] = []
-    try generator.read(start)
-    while generator.count < capacity {
+    try generator.read(Array(start.suffix(capacity)))
+    while tokens.count < options.sampleTokens {
       let token = generator.next()
       if data.stopTokens.contains(token) { break }
       tokens.append(token)
-      if generator.count + 1 >= capacity { break }
       try generator.read([token])
     }
     return data.decode(prompt + tokens)
