@@ -55,6 +55,8 @@ let package = Package(
     .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),
     .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "Files"], swiftSettings: strict),
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"], swiftSettings: strict),
+    // Runs the built program as a child process.
+    .testTarget(name: "CommandTests", dependencies: ["nibble", "Files"], swiftSettings: strict),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Terminal"], swiftSettings: strict),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Files"], swiftSettings: strict),
     .testTarget(name: "EngineTests", dependencies: ["Engine", "Kernels", "Files", "Tokenizers"], swiftSettings: strict),

@@ -80,6 +80,15 @@ public final class Interruption: Sendable {
     try install(SIGUSR1) { _ in
       Interruption.shared.requestCheckpoint()
     }
+    unblock([SIGINT, SIGTERM, SIGUSR1])
+  }
+
+  /// A caller's worker threads may block signals, and a child process inherits that.
+  private static func unblock(_ signals: [Int32]) {
+    var set = sigset_t()
+    sigemptyset(&set)
+    for signal in signals { sigaddset(&set, signal) }
+    pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 
   private static func install(

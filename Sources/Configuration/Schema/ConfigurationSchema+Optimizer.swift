@@ -2,7 +2,7 @@ extension ConfigurationSchema {
   static let optimizerKeys = [
     ConfigurationKey("optimizer.kind", \.optimizer.kind, "Rule that updates the weights."),
     ConfigurationKey(
-      "optimizer.learning_rate", \.optimizer.learningRate, range: .above(0, upTo: 1000),
+      "optimizer.learning_rate", \.optimizer.learningRate, range: .above(0, upTo: 1e30),
       "Highest learning rate of the schedule."),
     ConfigurationKey(
       "optimizer.beta1", \.optimizer.beta1, range: .halfOpen(0, 1), "Decay of the gradient's mean (adamw)."),
@@ -32,7 +32,7 @@ extension ConfigurationSchema {
       "schedule.warmup", \.schedule.warmup, unit: "steps", range: .within(0, 1e9),
       derived: "a tenth of steps, at most 100", "Steps of linear warm-up."),
     ConfigurationKey(
-      "schedule.minimum", \.schedule.minimum, range: .within(0, 1000), derived: "0.1 x learning rate",
+      "schedule.minimum", \.schedule.minimum, range: .within(0, 1e30), derived: "0.1 x learning rate",
       "Learning rate at the end of the decay."),
     ConfigurationKey(
       "schedule.decay_steps", \.schedule.decaySteps, unit: "steps", range: .within(0, 1e9),

@@ -1,0 +1,72 @@
+import Configuration
+import Engine
+import Files
+import Terminal
+import Tokenizers
+
+/// Between the keys of a configuration and the engine's description of a model.
+enum ModelShape {
+  /// The key of config.json for a soft cap of the logits, as other programs write it.
+  static let softcapKey = "final_logit_softcapping"
+
+  /// The soft cap that a checkpoint was trained with, 0 for none.
+  static func softcap(of configuration: ModelConfiguration) -> Double {
+    configuration.source[softcapKey]?.doubleValue ?? 0
+  }
+
+  /// A new model as the keys describe it.
+  static func configuration(_ values: RunConfiguration, _ tokenizer: any Tokenizer) throws
+    -> ModelConfiguration
+  {
+    let model = values.model
+    let vocabulary = model.vocabulary > 0 ? model.vocabulary : tokenizer.vocabularySize
+    guard vocabulary >= tokenizer.vocabularySize else {
+      throw Failure(
+        "model.vocabulary \(vocabulary) is smaller than the tokenizer's \(tokenizer.vocabularySize) ids",
+        hints: ["model.vocabulary=\(tokenizer.vocabularySize), or 0 to take the tokenizer's"])
+    }
+    let isGPT2 = model.architecture == .gpt2
+    let window = model.window > 0 && model.window < model.context ? model.window : nil
+    if window != nil, model.architecture != .qwen3 {
+      return configuration(
+        model, "mistral", vocabulary, tokenizer, window: window, softcap: values.loss.softcap)
+    }
+    return configuration(
+      model, isGPT2 ? "gpt2" : model.architecture.rawValue, vocabulary, tokenizer, window: window,
+      softcap: values.loss.softcap)
+  }
+
+  private static func configuration(
+    _ model: ModelSettings, _ architecture: String, _ vocabulary: Int, _ tokenizer: any Tokenizer,
+    window: Int?,
+    softcap: Double,
+  ) -> ModelConfiguration {
+    let isGPT2 = architecture == "gpt2"
+    return ModelConfiguration(
+      architecture: architecture, layers: model.layers, modelDimension: model.dimension, heads: model.heads,
+      keyValueHeads: model.kvHeads, headDimension: model.headDimension, hiddenDimension: model.hidden,
+      vocabularySize: vocabulary, contextLength: model.context, normEpsilon: model.normEpsilon,
+      tiesEmbeddings: model.tied, attentionBias: model.attentionBias, mlpBias: model.mlpBias,
+      activation: isGPT2 ? .geluTanh : .silu,
+      rope: isGPT2 ? nil : RotarySettings(theta: model.ropeTheta, rotaryDimensions: model.headDimension),
+      windows: [Int?](repeating: window, count: model.layers), initialDeviation: model.initialDeviation,
+      endOfText: tokenizer.stopIDs, beginOfText: tokenizer.beginningOfText,
+      source: softcap > 0 ? [softcapKey: .number(softcap)] : [:])
+  }
+
+  /// The keys that a checkpoint decides, with their values there.
+  static func assignments(from model: ModelConfiguration) -> [(key: String, value: String)] {
+    let family = model.architecture == "mistral" ? "llama" : model.architecture
+    var pairs = [
+      ("model.architecture", family), ("model.dimension", "\(model.modelDimension)"),
+      ("model.layers", "\(model.layers)"), ("model.heads", "\(model.heads)"),
+      ("model.kv_heads", "\(model.keyValueHeads)"), ("model.head_dimension", "\(model.headDimension)"),
+      ("model.hidden", "\(model.hiddenDimension)"), ("model.vocabulary", "\(model.vocabularySize)"),
+      ("model.tied", "\(model.tiesEmbeddings)"), ("model.norm_epsilon", "\(model.normEpsilon)"),
+      ("model.attention_bias", "\(model.attentionBias)"), ("model.mlp_bias", "\(model.mlpBias)"),
+    ]
+    if let rope = model.rope { pairs.append(("model.rope_theta", "\(rope.theta)")) }
+    if let window = model.windows.first, let window { pairs.append(("model.window", "\(window)")) }
+    return pairs.map { (key: $0.0, value: $0.1) }
+  }
+}

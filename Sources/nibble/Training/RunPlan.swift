@@ -1,0 +1,190 @@
+import Configuration
+import Engine
+import Kernels
+import Terminal
+
+/// What a run will need, before it starts.
+struct RunPlan {
+  let request: RunRequest
+  let model: ModelConfiguration
+  let options: TrainingOptions
+  let estimate: TrainingEstimate
+  let device: DeviceDescription
+  /// FLOPs per second of a large matrix product on the device, measured; nil when it could not be.
+  let matmulRate: Double?
+  /// Counted when the text has been made into tokens.
+  var trainingTokens: Int?
+  var validationTokens: Int?
+  let revision: SourceRevision?
+  /// The step that a resumed run stands at.
+  let firstStep: Int
+
+  /// Steps of this configuration reach this share of a large product's rate; measured steps replace it.
+  static let expectedShare = 0.2...0.8
+
+  /// Whether the device can hold it, and why not.
+  var problem: Failure? {
+    let needed = estimate.totalByteCount
+    let arena = estimate.weightByteCount
+    if needed > device.memoryByteCount {
+      return Failure(
+        "the run does not fit on \(device.name): it needs \(Numbers.bytes(needed)) of \(Numbers.bytes(device.memoryByteCount))",
+        details: [memoryParts], hints: hints, exitCode: .doesNotFit)
+    }
+    if arena > device.largestAllocation {
+      return Failure(
+        "the weights take \(Numbers.bytes(arena)) in one piece, but \(device.name) allows \(Numbers.bytes(device.largestAllocation))",
+        hints: ["a smaller model, or another device: nibble devices"], exitCode: .doesNotFit)
+    }
+    return nil
+  }
+
+  private var hints: [String] {
+    let activations = estimate.activationByteCount
+    if activations > estimate.totalByteCount / 2, options.microBatch > 1 {
+      return [
+        "batch.micro=\(max(1, options.microBatch / 2)) halves the activations; the result stays the same"
+      ]
+    }
+    return ["a smaller model, or another device: nibble devices"]
+  }
+
+  /// Seconds of a step: from a fast to a slow guess.
+  var stepSeconds: ClosedRange<Double>? {
+    guard let matmulRate, matmulRate > 0 else { return nil }
+    let ideal = estimate.flopsPerStep / matmulRate
+    return ideal / Self.expectedShare.upperBound...ideal / Self.expectedShare.lowerBound
+  }
+
+  private var memoryParts: String {
+    "weights \(Numbers.bytes(estimate.weightByteCount)), gradients \(Numbers.bytes(estimate.gradientByteCount)), "
+      + "optimizer \(Numbers.bytes(estimate.optimizerByteCount)), activations "
+      + Numbers.bytes(estimate.activationByteCount)
+  }
+
+  func lines(_ glyphs: Glyphs) -> [String] {
+    let dot = glyphs.separator
+    let source = revision.map { "\(dot)revision \($0.short)\($0.isModified ? " (modified)" : "")" } ?? ""
+    var lines = ["nibble train  \(request.name)\(dot)seed \(request.values.seed)\(source)"]
+    func add(_ label: String, _ text: String) {
+      lines.append("  " + label + String(repeating: " ", count: max(1, 10 - label.count)) + text)
+    }
+    add("model", modelText(dot))
+    add("data", dataText(dot))
+    let micro = options.sequencesPerStep / max(1, options.microBatch)
+    add(
+      "step",
+      "\(Numbers.grouped(options.tokensPerStep)) tokens = \(micro) micro-batch\(micro == 1 ? "" : "es") of "
+        + "\(options.microBatch) \(glyphs.times) \(options.contextLength)\(dot)\(Numbers.si(estimate.flopsPerStep, unit: "FLOP"))"
+    )
+    add(
+      "memory",
+      "\(Numbers.bytes(estimate.totalByteCount)) of \(Numbers.bytes(device.memoryByteCount)): \(memoryParts)")
+    add("device", deviceText(dot))
+    add("time", timeText(dot))
+    let state = request.origin == .new ? "new" : "continues after step \(Numbers.grouped(firstStep))"
+    add("output", "\(request.folder) (\(state))")
+    for choice in request.choices { add("chosen", choice) }
+    for change in request.changes { add("changed", change.description) }
+    return lines
+  }
+
+  private func modelText(_ dot: String) -> String {
+    let start = request.values.initialCheckpoint.map { "\(dot)from \($0)" } ?? ""
+    return
+      "\(model.architecture), \(model.layers) layers, \(model.modelDimension) wide, \(model.heads) heads\(dot)"
+      + "\(Numbers.si(Double(estimate.parameterCount))) parameters\(dot)fp32\(start)"
+  }
+
+  private func dataText(_ dot: String) -> String {
+    let tokens =
+      trainingTokens.map { training in
+        "\(dot)\(Numbers.si(Double(training))) training tokens, \(Numbers.si(Double(validationTokens ?? 0))) for validation"
+      } ?? ""
+    return
+      "\(request.values.data.path ?? "")\(dot)tokens: \(tokenizerText), \(Numbers.grouped(model.vocabularySize)) kinds\(tokens)"
+  }
+
+  private var tokenizerText: String {
+    switch request.values.data.tokenizer {
+    case .bytes: "bytes"
+    case .file(let path): path
+    case .bytePairs(let count): "bpe:\(count)"
+    }
+  }
+
+  private func deviceText(_ dot: String) -> String {
+    let rate = matmulRate.map { "\(dot)matrix product \(Numbers.si($0, unit: "FLOP/s")) (measured)" } ?? ""
+    return "\(device.name), \(DeviceChoice.title(of: device))\(rate)"
+  }
+
+  private func timeText(_ dot: String) -> String {
+    let limit = options.seconds.map { "at most \(Numbers.duration($0))" }
+    let isOpen = options.steps == TrainingOptions.unlimitedSteps
+    let left = max(0, options.steps - firstStep)
+    guard let range = stepSeconds else {
+      let steps = isOpen ? "steps as they fit" : "\(Numbers.grouped(left)) steps"
+      return [steps, limit, "unknown until the first steps are timed"].compactMap { $0 }.joined(
+        separator: dot)
+    }
+    let step =
+      "\(Numbers.duration(range.lowerBound)) to \(Numbers.duration(range.upperBound)) a step (a guess until steps are timed)"
+    if isOpen { return [step, limit].compactMap { $0 }.joined(separator: dot) }
+    let total =
+      "\(Numbers.grouped(left)) steps = \(Numbers.duration(range.lowerBound * Double(left))) to "
+      + Numbers.duration(range.upperBound * Double(left))
+    return [step, total, limit].compactMap { $0 }.joined(separator: dot)
+  }
+
+  var json: JSONText {
+    let range = stepSeconds
+    let isOpen = options.steps == TrainingOptions.unlimitedSteps
+    return [
+      "schema": 1, "kind": "plan", "fits": .boolean(problem == nil), "run": .string(request.folder),
+      "resumed": .boolean(request.origin == .resumed), "first_step": .integer(firstStep),
+      "steps": isOpen ? .null : .integer(options.steps), "limit_s": JSONText(options.seconds),
+      "seed": .integer(request.values.seed), "architecture": .string(model.architecture),
+      "parameters": .integer(estimate.parameterCount), "vocabulary": .integer(model.vocabularySize),
+      "data": JSONText(request.values.data.path),
+      "training_tokens": trainingTokens.map { .integer($0) } ?? .null,
+      "validation_tokens": validationTokens.map { .integer($0) } ?? .null,
+      "tokens_per_step": .integer(options.tokensPerStep), "micro_batch": .integer(options.microBatch),
+      "context": .integer(options.contextLength), "flops_per_step": .number(estimate.flopsPerStep),
+      "memory_bytes": .integer(estimate.totalByteCount),
+      "device_memory_bytes": .integer(device.memoryByteCount),
+      "weight_bytes": .integer(estimate.weightByteCount),
+      "gradient_bytes": .integer(estimate.gradientByteCount),
+      "optimizer_bytes": .integer(estimate.optimizerByteCount),
+      "activation_bytes": .integer(estimate.activationByteCount), "device": .string(device.name),
+      "product": .string(device.product), "matmul_flops_per_s": JSONText(matmulRate),
+      "step_time_low_s": JSONText(range?.lowerBound), "step_time_high_s": JSONText(range?.upperBound),
+      "changes": .array(request.changes.map { .string($0.description) }),
+      "choices": .array(request.choices.map { .string($0) }),
+    ]
+  }
+}
+
+/// Times a large matrix product, the yardstick of plans and of the share shown while training.
+enum MatmulRate {
+  /// FLOPs per second of the best of three 768 x 768 products; nil when the device fails.
+  static func measure(on device: any OperationDevice) -> Double? {
+    let size = 768
+    let tape = Tape(on: device, isRecording: false)
+    let values = [Float](repeating: 0.5, count: size * size)
+    let a = Tensor(values, shape: [size, size], on: device)
+    let b = Tensor(values, shape: [size, size], on: device)
+    var best = 0.0
+    do {
+      for run in 0..<4 {
+        let start = Call.now()
+        tape.apply(MatMul(transposeB: true), [a, b])
+        try device.finish()
+        // The first run compiles the kernel.
+        if run > 0 { best = max(best, 2 * Double(size * size * size) / (Call.now() - start)) }
+      }
+    } catch {
+      return nil
+    }
+    return best
+  }
+}

@@ -1,0 +1,245 @@
+import Configuration
+import Engine
+import Files
+import Terminal
+import Tokenizers
+
+/// What `nibble train` is asked to do: which configuration, in which folder, new or continued.
+struct RunRequest {
+  enum Origin: Equatable {
+    case new
+    /// The folder exists and goes on where its last checkpoint stands.
+    case resumed
+  }
+
+  let resolved: ResolvedConfiguration
+  let origin: Origin
+  /// The run folder.
+  let folder: String
+  /// What the plan calls the run.
+  let name: String
+  /// Choices the program made, each with its reason.
+  private(set) var choices: [String] = []
+  /// Keys that differ from those the run was started with.
+  private(set) var changes: [KeyChange] = []
+  var values: RunConfiguration { resolved.values }
+
+  /// The flags of the call, as far as they decide what is run.
+  struct Flags {
+    /// The object and key=value, in order.
+    var arguments: [String] = []
+    var data: String?
+    var output: String?
+    var minutes: Double?
+    var seed: Int?
+    var device: String?
+    /// Keys that may change what a resumed run learns.
+    var allowed: [String] = []
+  }
+
+  init(_ flags: Flags) throws {
+    let given = try ConfigurationArguments(flags.arguments)
+    let assignments = given.assignments + RunRequest.assignments(of: flags)
+    if let unknown = flags.allowed.first(where: { ConfigurationSchema.key(named: $0) == nil }) {
+      let names = ConfigurationSchema.keys.map(\.name)
+      throw UsageError(
+        "--allow \(unknown): no such key",
+        hints: nameHints(for: unknown, in: names, noun: "keys") + ["all keys: nibble config schema"])
+    }
+    switch try RunObject(given.object) {
+    case .run(let folder):
+      try self.init(resuming: folder, assignments, flags)
+    case .configuration(let path):
+      try self.init(new: RunObject.baseName(path), ConfigurationSources(file: path), assignments, flags)
+    case .text(let path):
+      try self.init(text: path, assignments, flags)
+    case .nothing:
+      let preset = assignments.last { $0.key == "preset" }?.value
+      let text = flags.data.map(RunObject.baseName)
+      try self.init(new: preset ?? text ?? "run", ConfigurationSources(), assignments, flags)
+    }
+  }
+
+  private static func assignments(of flags: Flags) -> [Assignment] {
+    let pairs: [(String, String?, String)] = [
+      ("data.path", flags.data, "--data"), ("minutes", flags.minutes.map { "\($0)" }, "--minutes"),
+      ("seed", flags.seed.map { "\($0)" }, "--seed"), ("device", flags.device, "--device"),
+    ]
+    return pairs.compactMap { key, value, flag in value.map { Assignment(key: key, value: $0, flag: flag) } }
+  }
+
+  private init(
+    new name: String, _ base: ConfigurationSources, _ assignments: [Assignment], _ flags: Flags,
+    choices: [String] = [],
+  ) throws {
+    var sources = base
+    sources.environment = processEnvironment()
+    sources.assignments = assignments
+    resolved = try StartingCheckpoint(sources).map { try $0.resolved() } ?? ResolvedConfiguration(sources)
+    origin = .new
+    self.name = name
+    folder = try flags.output.map(RunRequest.checkedOutput) ?? RunRequest.freeFolder(name)
+    self.choices = choices
+    guard resolved.values.data.path != nil else {
+      throw Failure(
+        "no text to train on: data.path is not set",
+        hints: ["--data FILE, or data.path=embedded for the text inside the program"])
+    }
+  }
+
+  /// A bare text: a shipped configuration is chosen by its size.
+  private init(text path: String, _ assignments: [Assignment], _ flags: Flags) throws {
+    if flags.data != nil {
+      throw UsageError("two texts: '\(path)' and --data", hints: ["give one of them"])
+    }
+    var assignments = [Assignment(key: "data.path", value: path, flag: "argument")] + assignments
+    var choices: [String] = []
+    if !assignments.contains(where: { $0.key == "preset" || $0.key == "extends" }) {
+      let size = RunObject.byteCount(path)
+      let limit = 20 << 20
+      let preset = size < limit ? "shakespeare" : "tiny"
+      choices.append(
+        "preset \(preset): the text has \(Numbers.bytes(size)), \(size < limit ? "below" : "above") \(Numbers.bytes(limit))"
+      )
+      assignments.insert(Assignment(key: "preset", value: preset, flag: "chosen by size"), at: 0)
+    }
+    try self.init(new: RunObject.baseName(path), ConfigurationSources(), assignments, flags, choices: choices)
+  }
+
+  private init(resuming folder: String, _ assignments: [Assignment], _ flags: Flags) throws {
+    if let output = flags.output, output != folder {
+      throw UsageError(
+        "a run continues in its own folder '\(folder)', not in '\(output)'",
+        hints: ["leave out --output, or start a new run with init=\(folder) --output \(output)"])
+    }
+    let file = folder + "/config.yaml"
+    let before = try ResolvedConfiguration(ConfigurationSources(file: file)).values
+    resolved = try ResolvedConfiguration(
+      ConfigurationSources(file: file, environment: processEnvironment(), assignments: assignments))
+    origin = .resumed
+    self.folder = folder
+    name = RunObject.baseName(folder)
+    changes = before.changes(to: resolved.values)
+    let refused = changes.filter { $0.changesTraining && !flags.allowed.contains($0.key.name) }
+    guard refused.isEmpty else {
+      let allow = refused.map { "--allow \($0.key.name)" }.joined(separator: " ")
+      throw Failure(
+        "this would change what the run in '\(folder)' learns", details: refused.map(\.description),
+        hints: ["if it is meant, add \(allow)", "or leave the run as it is and start another with --output"])
+    }
+    let fixed = changes.filter { $0.key.section == "model" || $0.key.name == "data.tokenizer" }
+    if !fixed.isEmpty, Folder.exists(folder + "/checkpoints/latest") {
+      throw Failure(
+        "the run's checkpoints fix these keys", details: fixed.map(\.description),
+        hints: ["start another run: --output FOLDER, with init=\(folder) to begin from its weights"])
+    }
+  }
+
+  /// Values that have no effect, as far as this call wrote them: a run's file has every key.
+  var warnings: [ConfigurationProblem] {
+    resolved.warnings.filter { problem in
+      guard case .file? = problem.origin else { return true }
+      return origin == .new
+    }
+  }
+
+  /// The number of steps of a run that has nothing left to do; nil for any other.
+  func stepsWhenDone() throws -> Int? {
+    let latest = folder + "/checkpoints/latest"
+    guard origin == .resumed, Folder.exists(latest) else { return nil }
+    let state = try TrainingCheckpoint.readState(latest)
+    let isChanged = changes.contains { $0.key.name == "steps" || $0.key.name == "minutes" }
+    // Where the steps were chosen by time, the checkpoint knows their number.
+    let total = values.minutes != nil && !isChanged ? state.totalSteps : values.steps
+    return state.step >= total ? state.step : nil
+  }
+
+  // MARK: Folders
+
+  private static func checkedOutput(_ path: String) throws -> String {
+    guard Folder.exists(path) else { return path }
+    guard Folder.isFolder(path) else { throw FileError.wrongKind(path: path, expected: "a folder") }
+    if RunFolder.isRun(path) {
+      throw Failure(
+        "'\(path)' is a run already",
+        hints: ["nibble train \(path) continues it; choose another --output for a new one"])
+    }
+    let names = try Folder.names(in: path)
+    guard names.isEmpty else {
+      throw Failure(
+        "the folder '\(path)' is not empty", details: ["in it: \(names.prefix(12).joined(separator: ", "))"],
+        hints: ["choose another --output; nothing is overwritten"])
+    }
+    return path
+  }
+
+  /// `runs/<date>-<name>-<n>`, the first n that is free.
+  private static func freeFolder(_ name: String) -> String {
+    let safe = String(
+      name.map { $0.isLetter || $0.isNumber || $0 == "-" || $0 == "_" || $0 == "." ? $0 : "-" }.prefix(60))
+    let stem = "runs/\(Timestamp.today())-\(safe)"
+    var number = 1
+    while Folder.exists("\(stem)-\(number)") { number += 1 }
+    return "\(stem)-\(number)"
+  }
+}
+
+/// What the positional argument of `train` is.
+enum RunObject {
+  case nothing
+  case configuration(String)
+  case run(String)
+  case text(String)
+
+  init(_ path: String?) throws {
+    guard let path else {
+      self = .nothing
+      return
+    }
+    let lowered = path.lowercased()
+    if lowered.hasSuffix(".yaml") || lowered.hasSuffix(".yml") {
+      // Opening tells what the folder has when the file is missing.
+      if !Folder.exists(path) { _ = try MappedFile(path: path) }
+      self = .configuration(path)
+    } else if Folder.isFolder(path) {
+      self = try RunObject.folder(path)
+    } else if DataFormat(path: path) != nil {
+      if !Folder.exists(path) { _ = try MappedFile(path: path) }
+      self = .text(path)
+    } else if Presets.names.contains(path) {
+      throw UsageError(
+        "'\(path)' is a shipped configuration, not a file", hints: ["nibble train preset=\(path)"])
+    } else {
+      if !Folder.exists(path) { _ = try MappedFile(path: path) }
+      throw UsageError(
+        "'\(path)' is neither a configuration, nor a run, nor text",
+        hints: ["configurations end in .yaml, texts in .txt, .jsonl or .bin; settings are written key=value"])
+    }
+  }
+
+  private static func folder(_ path: String) throws -> RunObject {
+    if RunFolder.isRun(path) {
+      return .run(path.hasSuffix("/") && path.count > 1 ? String(path.dropLast()) : path)
+    }
+    if Folder.exists(path + "/config.json") {
+      throw UsageError(
+        "'\(path)' is a model, not a run",
+        hints: ["nibble train init=\(path) --data FILE starts from its weights"])
+    }
+    return .text(path)
+  }
+
+  /// The last part of a path without its ending.
+  static func baseName(_ path: String) -> String {
+    let last = path.split(separator: "/").last.map(String.init) ?? "run"
+    guard let dot = last.lastIndex(of: "."), dot != last.startIndex else { return last }
+    return String(last[..<dot])
+  }
+
+  /// Bytes of a file, or of the data files of a folder; 0 where they cannot be told.
+  static func byteCount(_ path: String) -> Int {
+    guard Folder.isFolder(path) else { return (try? MappedFile(path: path).count) ?? 0 }
+    let names = (try? Folder.names(in: path)) ?? []
+    return names.filter { DataFormat(path: $0) != nil }.reduce(0) { $0 + byteCount(path + "/" + $1) }
+  }
+}

@@ -1,0 +1,107 @@
+import Configuration
+import Engine
+import Files
+import Terminal
+import Tokenizers
+
+/// The tokenizer of a run and the files of it that checkpoints carry.
+struct RunTokenizer {
+  let tokenizer: any Tokenizer
+  let attachments: [TrainingCheckpoint.Attachment]
+  /// Set when it was trained for this run and must be saved in its folder.
+  let isNew: Bool
+
+  /// Loads or trains the tokenizer that the configuration names.
+  ///
+  /// - Parameter folder: The run folder, which keeps a trained tokenizer.
+  init(_ settings: DataSettings, training corpus: Corpus, folder: String, narrating output: Output) throws {
+    switch settings.tokenizer {
+    case .bytes:
+      let bytes = ByteTokenizer(endOfText: settings.endOfText ? .present : .absent)
+      tokenizer = bytes
+      attachments = ModelTokenizer.attachments(bytes: bytes)
+      isNew = false
+    case .file(let path):
+      let named = try ModelTokenizer.named(path)
+      tokenizer = named
+      attachments =
+        try (named as? ByteTokenizer).map { ModelTokenizer.attachments(bytes: $0) }
+        ?? ModelTokenizer.attachments(file: ModelFolder.resolve(path))
+      isNew = false
+    case .bytePairs(let vocabulary):
+      if Folder.exists(folder + "/" + TokenizerFile.name) {
+        tokenizer = try TokenizerFile.load(folder)
+        attachments = try ModelTokenizer.attachments(file: folder)
+        isNew = false
+      } else {
+        let trained = try TokenizerTraining.run(corpus, vocabulary: vocabulary, narrating: output)
+        tokenizer = try trained.tokenizer()
+        attachments = ModelTokenizer.attachments(trained: trained)
+        isNew = true
+      }
+    }
+  }
+
+  /// Puts a tokenizer that was trained for the run into its folder.
+  func save(to folder: String) throws {
+    guard isNew else { return }
+    for file in attachments { try AtomicFile.write(file.bytes, to: folder + "/" + file.name) }
+  }
+}
+
+/// The text of a run, opened and divided, not yet tokens.
+struct RunCorpus {
+  let training: Corpus
+  let validation: Corpus?
+  let name: String
+  private let wholeHash: () -> String
+
+  init(_ settings: DataSettings) throws {
+    let name = settings.path ?? DataSettings.embeddedName
+    self.name = name
+    let whole = try TextFiles.corpus(name, separator: settings.separator)
+    if let path = settings.validation {
+      let other = try TextFiles.corpus(path, separator: settings.separator)
+      (training, validation) = (whole, other)
+      wholeHash = { SHA256.hexadecimal(of: whole.contentHash() + other.contentHash()) }
+    } else {
+      (training, validation) = try whole.split(validationFraction: settings.validationFraction)
+      wholeHash = { whole.contentHash() }
+    }
+  }
+
+  /// SHA-256 of the text's bytes.
+  func hash() -> String { wholeHash() }
+}
+
+/// The tokens of a run, ready for the trainer.
+struct RunText {
+  let data: Trainer.TrainingData
+  let trainingTokens: Int
+  let validationTokens: Int
+
+  init(
+    _ corpus: RunCorpus, _ values: RunConfiguration, _ tokenizer: any Tokenizer, stopTokens: [Int32],
+    vocabulary: Int, narrating output: Output,
+  ) throws {
+    let endOfText = values.data.endOfText
+    let training = try TextFiles.tokens(corpus.training, tokenizer, endOfText: endOfText, narrating: output)
+    let validation = try corpus.validation.map {
+      try TextFiles.tokens($0, tokenizer, endOfText: endOfText, narrating: output)
+    }
+    guard tokenizer.vocabularySize <= vocabulary else {
+      throw Failure(
+        "the tokenizer has \(tokenizer.vocabularySize) ids, the model only \(vocabulary)",
+        hints: ["use the tokenizer that the checkpoint came with, or train from the beginning"])
+    }
+    trainingTokens = training.count
+    validationTokens = validation?.count ?? 0
+    let context = values.model.context
+    let sampler = try BatchSampler(
+      training, context: context, sequencesPerStep: values.batch.tokens / context, seed: UInt64(values.seed))
+    let windows = try validation.map { try EvaluationWindows($0, context: context, rule: .everyToken) }
+    data = Trainer.TrainingData(
+      sampler: sampler, validation: windows, hash: corpus.hash(), encode: { tokenizer.encode($0) },
+      decode: { tokenizer.decode($0) }, stopTokens: Set(stopTokens + tokenizer.stopIDs))
+  }
+}

@@ -1,0 +1,83 @@
+import Configuration
+import Engine
+import Files
+import Terminal
+import Tokenizers
+
+/// `init=MODEL`: the checkpoint decides the model's keys; what a person set otherwise is an error.
+struct StartingCheckpoint {
+  private let sources: ConfigurationSources
+  private let model: ModelFolder
+  private let path: String
+  /// What the file says by itself, with the environment.
+  private let file: ResolvedConfiguration?
+
+  /// Nil when the run starts from nothing.
+  init?(_ sources: ConfigurationSources) throws {
+    self.sources = sources
+    file = try sources.file.map {
+      try ResolvedConfiguration(ConfigurationSources(file: $0, environment: sources.environment))
+    }
+    let written = sources.assignments.last { $0.key == "init" }?.value ?? sources.environment["NIBBLE_INIT"]
+    guard let path = written ?? file?.values.initialCheckpoint, path != "null", !path.isEmpty else {
+      return nil
+    }
+    self.path = path
+    model = try ModelFolder(path)
+  }
+
+  /// The configuration with the checkpoint's values.
+  func resolved() throws -> ResolvedConfiguration {
+    let pairs = try pairs()
+    let fixed = pairs.map { Assignment(key: $0.key, value: $0.value, flag: "init=\(path)") }
+    var sources = sources
+    // First with the person's settings on top, to find those that differ, then the other way round.
+    sources.assignments = fixed + self.sources.assignments
+    let wanted = try ResolvedConfiguration(sources)
+    sources.assignments = self.sources.assignments + fixed
+    let result = try ResolvedConfiguration(sources)
+    let keys = Set(pairs.map(\.key))
+    let fromLine = wanted.values.changes(to: result.values).filter { keys.contains($0.key.name) }
+    let fromFile = file.map { $0.values.changes(to: result.values) } ?? []
+    let contradictions = fromLine + fromFile.filter { keys.contains($0.key.name) && isInFile($0.key.name) }
+    guard contradictions.isEmpty else {
+      throw Failure(
+        "the checkpoint '\(path)' is another model than the keys describe",
+        details: contradictions.map {
+          "\($0.key.name): \($0.before.display) here, \($0.after.display) there"
+        },
+        hints: ["leave these keys out, or train from the beginning without init"])
+    }
+    return result
+  }
+
+  private func pairs() throws -> [(key: String, value: String)] {
+    var pairs = ModelShape.assignments(from: model.configuration)
+    let limit = model.configuration.contextLength
+    if !isPersonal("model.context") {
+      let usual =
+        (try? ResolvedConfiguration(sources))?.values.model.context ?? RunConfiguration().model.context
+      pairs.append((key: "model.context", value: "\(min(usual, limit))"))
+    }
+    if !isPersonal("data.tokenizer") {
+      let isBytes = try ModelTokenizer.of(model) is ByteTokenizer
+      pairs.append((key: "data.tokenizer", value: isBytes ? "bytes" : model.path))
+    }
+    return pairs
+  }
+
+  /// Whether a person set the key: on the line, in the environment or in the file.
+  private func isPersonal(_ name: String) -> Bool {
+    let variable = ConfigurationSchema.key(named: name)?.environmentVariable
+    return sources.assignments.contains { $0.key == name }
+      || variable.map { sources.environment[$0] != nil } ?? false
+      || isInFile(name)
+  }
+
+  private func isInFile(_ name: String) -> Bool {
+    switch file?.origin(of: name) {
+    case .file?, .environment?: true
+    case nil, .builtIn?, .derived?, .preset?, .commandLine?, .flag?: false
+    }
+  }
+}
