@@ -10,5 +10,5 @@ nibble=.build/release/nibble
 run=runs/first-run-$(date +%Y%m%d-%H%M%S)
 
 "$nibble" train preset=first-run --minutes 2 --output "$run"
-"$nibble" eval "$run" --data embedded --context 128 --split validation
+"$nibble" eval "$run" --split validation
 "$nibble" generate "$run" --prompt "Once" --tokens 200 --temperature 0.7

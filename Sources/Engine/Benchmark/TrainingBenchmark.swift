@@ -58,7 +58,8 @@ public struct TrainingBenchmark {
       onStep(index, seconds[index])
     }
     let parameters = model.parameters.count
-    let perToken = 6 * Double(parameters)
+    let perToken =
+      6 * Double(parameters)
       + 6 * Double(configuration.layers * configuration.modelDimension * context)
     return Result(
       parameterCount: parameters, firstStepSeconds: seconds[0], stepSeconds: Array(seconds.dropFirst(2)),
@@ -74,7 +75,8 @@ public struct TrainingBenchmark {
     let times = (0..<8).map { _ in
       let start = now()
       BLAS.sgemm(
-        transposeA: false, transposeB: false, m: size, n: size, k: size, a: a, lda: size, b: b, ldb: size, c: &c,
+        transposeA: false, transposeB: false, m: size, n: size, k: size, a: a, lda: size, b: b, ldb: size,
+        c: &c,
         ldc: size)
       return now() - start
     }

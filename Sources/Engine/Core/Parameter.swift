@@ -1,6 +1,8 @@
 public import Kernels
 
-/// A trained tensor. Identity matters: the optimizer writes into it.
+/// A trained tensor.
+///
+/// Identity matters: the optimizer writes into it.
 public final class Parameter {
   /// The name in the checkpoint, for example `model.layers.0.mlp.up_proj.weight`.
   public let name: String
@@ -42,7 +44,9 @@ public struct ParameterSpecification: Sendable, Hashable {
 public final class ParameterStore {
   public let device: any OperationDevice
   public let parameters: [Parameter]
-  /// All values; the decayed parameters come first. Padding between parameters is zero.
+  /// All values; the decayed parameters come first.
+  ///
+  /// Padding between parameters is zero.
   public let values: Memory
   /// All gradients in the same layout; nil when not trained.
   public let gradients: Memory?
@@ -79,7 +83,8 @@ public final class ParameterStore {
     parameters = specifications.compactMap { byName[$0.name] }
     self.byName = byName
     ranges = Dictionary(
-      zip(ordered, starts).map { ($0.name, $1..<$1 + $0.shape.count) }, uniquingKeysWith: { first, _ in first })
+      zip(ordered, starts).map { ($0.name, $1..<$1 + $0.shape.count) },
+      uniquingKeysWith: { first, _ in first })
     self.values = values
     self.gradients = gradients
     decayedCount = decayed

@@ -1,6 +1,8 @@
 public import Kernels
 
-/// Lengths of a tensor's axes, outermost first. Tensors are dense and row-major.
+/// Lengths of a tensor's axes, outermost first.
+///
+/// Tensors are dense and row-major.
 public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStringConvertible {
   public let dimensions: [Int]
 

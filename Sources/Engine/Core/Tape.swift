@@ -187,7 +187,8 @@ public final class Tape {
       }
       guard cotangents.contains(where: { $0 != nil }) else { continue }
       scopes = [entry.scope, "backward"]
-      entry.operation.backward(GradientContext(tape: self, entry: entry, cotangents: cotangents, table: table))
+      entry.operation.backward(
+        GradientContext(tape: self, entry: entry, cotangents: cotangents, table: table))
     }
     scopes = []
     variables = [:]

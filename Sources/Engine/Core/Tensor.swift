@@ -1,6 +1,8 @@
 public import Kernels
 
-/// A dense array on one device. Immutable once an operation has produced it; copies share memory.
+/// A dense array on one device.
+///
+/// Immutable once an operation has produced it; copies share memory.
 public struct Tensor {
   public let type: TensorType
   public let memory: Memory
@@ -8,7 +10,8 @@ public struct Tensor {
   let variable: Int?
 
   init(type: TensorType, memory: Memory, variable: Int? = nil) {
-    precondition(type.shape.count == memory.count, "\(type) needs \(type.shape.count) elements, not \(memory.count)")
+    precondition(
+      type.shape.count == memory.count, "\(type) needs \(type.shape.count) elements, not \(memory.count)")
     self.type = type
     self.memory = memory
     self.variable = variable

@@ -1,4 +1,6 @@
-/// What mixes information between positions: softmax attention and its relatives. One file each.
+/// What mixes information between positions: softmax attention and its relatives.
+///
+/// One file each.
 protocol Mixer {
   /// - Parameters:
   ///   - x: [batch, time, modelDimension].

@@ -1,7 +1,9 @@
 public import Files
 
-/// One family of checkpoints: how its config.json is read and written, which tensors it has and how they make a
-/// decoder. Adding a model is one file with a conforming type and one line in ``ArchitectureCatalogue``.
+/// One family of checkpoints: how its config.json is read and written, which tensors it has and how they make
+/// a decoder.
+///
+/// Adding a model is one file with a conforming type and one line in ``ArchitectureCatalogue``.
 public protocol Architecture: Sendable {
   /// Values of `model_type` that this type reads.
   static var modelTypes: [String] { get }
@@ -19,7 +21,8 @@ public protocol Architecture: Sendable {
   static func alternativeNames(of name: String) -> [String]
   /// Tensors in files that carry nothing (masks, tables) and may be passed over.
   static func isIgnorable(_ name: String) -> Bool
-  static func makeModel(_ configuration: ModelConfiguration, _ store: ParameterStore) throws -> any LanguageModel
+  static func makeModel(_ configuration: ModelConfiguration, _ store: ParameterStore) throws
+    -> any LanguageModel
 }
 
 extension Architecture {
@@ -69,7 +72,8 @@ public struct ForwardContext {
   public var onHiddenState: ((Tensor) -> Void)?
 
   public init(
-    tape: Tape, documents: Tensor? = nil, cache: DecodingCache? = nil, onHiddenState: ((Tensor) -> Void)? = nil,
+    tape: Tape, documents: Tensor? = nil, cache: DecodingCache? = nil,
+    onHiddenState: ((Tensor) -> Void)? = nil,
   ) {
     self.tape = tape
     self.documents = documents

@@ -35,7 +35,8 @@ final class Decoder: LanguageModel {
   private let finalNorm: NormLayer
 
   init(
-    _ configuration: ModelConfiguration, parameters: ParameterStore, embedding: Parameter, positions: Parameter?,
+    _ configuration: ModelConfiguration, parameters: ParameterStore, embedding: Parameter,
+    positions: Parameter?,
     blocks: [Block], finalNorm: NormLayer, head: Parameter,
   ) {
     self.configuration = configuration
@@ -69,7 +70,8 @@ final class Decoder: LanguageModel {
     let (batch, time) = (ids.shape[0], ids.shape[1])
     let first = Int32(context.position)
     let numbers = (0..<batch).flatMap { _ in (0..<time).map { first + Int32($0) } }
-    let table = tape.embedding(Tensor(numbers, shape: ids.shape, on: tape.device), weight: tape.parameter(positions))
+    let table = tape.embedding(
+      Tensor(numbers, shape: ids.shape, on: tape.device), weight: tape.parameter(positions))
     return tape.add(tokens, table)
   }
 }

@@ -86,7 +86,9 @@ public enum Llama: Architecture {
   ) -> [ParameterSpecification] {
     let c = configuration
     let (queries, keys) = (c.heads * c.headDimension, c.keyValueHeads * c.headDimension)
-    var list = [ParameterSpecification("model.embed_tokens.weight", [c.vocabularySize, c.modelDimension], decays: true)]
+    var list = [
+      ParameterSpecification("model.embed_tokens.weight", [c.vocabularySize, c.modelDimension], decays: true)
+    ]
     func linear(_ name: String, _ out: Int, _ input: Int, bias: Bool) {
       list.append(ParameterSpecification(name + ".weight", [out, input], decays: true))
       if bias { list.append(ParameterSpecification(name + ".bias", [out], decays: false)) }
@@ -150,7 +152,8 @@ public enum Llama: Architecture {
         keyNorm: normalizesHeads ? try named(attention + "k_norm.weight") : nil, rotation: rotation)
       return Decoder.Block(
         mixerNorm: .rms(weight: try named(prefix + "input_layernorm.weight"), epsilon: epsilon), mixer: mixer,
-        feedForwardNorm: .rms(weight: try named(prefix + "post_attention_layernorm.weight"), epsilon: epsilon),
+        feedForwardNorm: .rms(
+          weight: try named(prefix + "post_attention_layernorm.weight"), epsilon: epsilon),
         feedForward: .gated(
           gate: try named.linear(prefix + "mlp.gate_proj"), up: try named.linear(prefix + "mlp.up_proj"),
           down: try named.linear(prefix + "mlp.down_proj"), activation: configuration.activation))

@@ -16,7 +16,9 @@ public struct ModelFolder {
     let file = resolved + "/config.json"
     guard Folder.exists(file) else {
       let names = Folder.isFolder(resolved) ? try Folder.names(in: resolved) : []
-      guard Folder.exists(resolved) else { throw FileError.missing(path: resolved, folder: "there is neither a model nor a run") }
+      guard Folder.exists(resolved) else {
+        throw FileError.missing(path: resolved, folder: "there is neither a model nor a run")
+      }
       throw ModelError.notAModel(path: resolved, found: names)
     }
     let json = try JSON.read(file)
@@ -32,7 +34,9 @@ public struct ModelFolder {
     let problems = configuration.problems
     guard problems.isEmpty else { throw ModelError.impossible(path: file, problems: problems) }
     let generation = resolved + "/generation_config.json"
-    if configuration.endOfText.isEmpty, Folder.exists(generation), let object = try JSON.read(generation).objectValue {
+    if configuration.endOfText.isEmpty, Folder.exists(generation),
+      let object = try JSON.read(generation).objectValue
+    {
       configuration.endOfText = try ConfigurationReader(object, path: generation).tokens("eos_token_id")
     }
     self.path = resolved
@@ -121,7 +125,8 @@ public struct ModelFolder {
     case 1: json["eos_token_id"] = .integer(Int64(configuration.endOfText[0]))
     default: json["eos_token_id"] = .array(configuration.endOfText.map { .integer(Int64($0)) })
     }
-    json["bos_token_id"] = configuration.beginOfText.map { .integer(Int64($0)) } ?? json["bos_token_id"] ?? .null
+    json["bos_token_id"] =
+      configuration.beginOfText.map { .integer(Int64($0)) } ?? json["bos_token_id"] ?? .null
     return json
   }
 }

@@ -43,7 +43,8 @@ private struct HostAttentionBlock {
   func statistic(_ row: Int) -> Int { (batch * size.heads + head) * size.queryTime + row }
 
   /// Raw scores into `scores` [rows, keys], soft cap applied.
-  func multiply(_ query: HostArray<Float>, _ key: HostArray<Float>, into scores: UnsafeMutablePointer<Float>) {
+  func multiply(_ query: HostArray<Float>, _ key: HostArray<Float>, into scores: UnsafeMutablePointer<Float>)
+  {
     BLAS.sgemm(
       transposeA: false, transposeB: true, m: rowRange.count, n: keyRange.count, k: size.width,
       alpha: options.scale, a: query.pointer + queryOffset(size.width), lda: size.heads * size.width,
@@ -93,7 +94,8 @@ extension Attention {
   }
 
   private func run(
-    _ block: HostAttentionBlock, _ query: HostArray<Float>, _ key: HostArray<Float>, _ value: HostArray<Float>,
+    _ block: HostAttentionBlock, _ query: HostArray<Float>, _ key: HostArray<Float>,
+    _ value: HostArray<Float>,
     _ output: HostArray<Float>, _ logSumExp: HostArray<Float>, _ entropy: HostArray<Float>?,
   ) {
     let size = block.size
@@ -168,7 +170,9 @@ extension AttentionGradient {
     let (rows, keys) = (block.rowRange.count, block.keyRange.count)
     let queryGradient = arrays[6].pointer + block.queryOffset(size.width)
     guard keys > 0 else {
-      for row in 0..<rows { (queryGradient + row * size.heads * size.width).update(repeating: 0, count: size.width) }
+      for row in 0..<rows {
+        (queryGradient + row * size.heads * size.width).update(repeating: 0, count: size.width)
+      }
       return 0
     }
     let o = block.queryOffset(size.valueWidth)
@@ -185,14 +189,16 @@ extension AttentionGradient {
       capped?.update(from: p, count: rows * keys)
       BLAS.sgemm(
         transposeA: false, transposeB: true, m: rows, n: keys, k: size.valueWidth, a: cotangent.pointer + o,
-        lda: valueStride, b: value.pointer + block.keyOffset(size.valueWidth), ldb: valueRowStride, c: dp, ldc: keys)
+        lda: valueStride, b: value.pointer + block.keyOffset(size.valueWidth), ldb: valueRowStride, c: dp,
+        ldc: keys)
       for (index, row) in block.rowRange.enumerated() {
         let line = p + index * keys
         let sum = logSumExp[block.statistic(row)]
         block.mask(row, line)
         _ = nibble_row_exponentials(line, keys, sum)
         let delta = nibble_dot(
-          output.pointer + o + index * valueStride, cotangent.pointer + o + index * valueStride, size.valueWidth)
+          output.pointer + o + index * valueStride, cotangent.pointer + o + index * valueStride,
+          size.valueWidth)
         nibble_score_gradient(
           dp + index * keys, line, capped.map { $0 + index * keys }, options.softcap, delta, keys)
         if let sinks { sinkGradient -= Float.exp(sinks[block.head] - sum) * delta }
@@ -202,10 +208,12 @@ extension AttentionGradient {
         b: cotangent.pointer + o, ldb: valueStride, beta: 1,
         c: arrays[8].pointer + block.keyOffset(size.valueWidth), ldc: valueRowStride)
       BLAS.sgemm(
-        transposeA: false, transposeB: false, m: rows, n: size.width, k: keys, alpha: options.scale, a: dp, lda: keys,
+        transposeA: false, transposeB: false, m: rows, n: size.width, k: keys, alpha: options.scale, a: dp,
+        lda: keys,
         b: key.pointer + block.keyOffset(size.width), ldb: keyRowStride, c: queryGradient, ldc: queryStride)
       BLAS.sgemm(
-        transposeA: true, transposeB: false, m: keys, n: size.width, k: rows, alpha: options.scale, a: dp, lda: keys,
+        transposeA: true, transposeB: false, m: keys, n: size.width, k: rows, alpha: options.scale, a: dp,
+        lda: keys,
         b: query.pointer + block.queryOffset(size.width), ldb: queryStride, beta: 1,
         c: arrays[7].pointer + block.keyOffset(size.width), ldc: keyRowStride)
     }

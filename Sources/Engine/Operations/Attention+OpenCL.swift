@@ -34,9 +34,10 @@ private struct AttentionConfiguration {
     let units = device.description.computeUnits
     let heads = size.batch * size.keyHeads
     if heads.isMultiple(of: units) || heads >= 4 * units { return 1 }
-    let blockRows = [32: 96, 64: 72, 128: 48].filter { max(size.width, size.valueWidth) <= $0.key }.min {
-      $0.key < $1.key
-    }?.value ?? 24
+    let blockRows =
+      [32: 96, 64: 72, 128: 48].filter { max(size.width, size.valueWidth) <= $0.key }.min {
+        $0.key < $1.key
+      }?.value ?? 24
     let most = size.heads / size.keyHeads * ((size.queryTime + blockRows - 1) / blockRows)
     return max(1, min(units, most))
   }
@@ -61,18 +62,24 @@ extension Attention {
   ) throws {
     let size = configuration.size
     let extras = options.extras(of: inputs)
-    let kernel: Kernel<
-      Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Int32>, Buffer<UInt8>,
-      Buffer<Float>, Buffer<Float>, Buffer<Float>, Int32, Int32, Int32, Int32, Int32, Float, Float, Int32, Int32,
-      Int32
-    > = try device.kernel("attention_forward", in: "attention", configuration.definitions)
+    let kernel:
+      Kernel<
+        Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Int32>,
+        Buffer<UInt8>,
+        Buffer<Float>, Buffer<Float>, Buffer<Float>, Int32, Int32, Int32, Int32, Int32, Float, Float, Int32,
+        Int32,
+        Int32
+      > = try device.kernel("attention_forward", in: "attention", configuration.definitions)
     kernel(
-      Buffer(inputs[0].memory), Buffer(inputs[1].memory), Buffer(inputs[2].memory), Buffer(extras.slopes?.memory),
+      Buffer(inputs[0].memory), Buffer(inputs[1].memory), Buffer(inputs[2].memory),
+      Buffer(extras.slopes?.memory),
       Buffer(extras.sinks?.memory), Buffer(extras.documents?.memory), Buffer(extras.mask?.memory),
       Buffer(outputs[0].memory), Buffer(outputs[1].memory), Buffer(returnsEntropy ? outputs[2].memory : nil),
-      Int32(size.queryTime), Int32(size.keyTime), Int32(size.keyTime), Int32(size.heads), Int32(size.keyHeads),
+      Int32(size.queryTime), Int32(size.keyTime), Int32(size.keyTime), Int32(size.heads),
+      Int32(size.keyHeads),
       options.scale, configuration.softcap, configuration.causal, configuration.left, configuration.right,
-      over: .groups(size.batch * size.heads * ((size.queryTime + configuration.rows - 1) / configuration.rows)))
+      over: .groups(
+        size.batch * size.heads * ((size.queryTime + configuration.rows - 1) / configuration.rows)))
   }
 
   private func decode(
@@ -86,19 +93,26 @@ extension Attention {
     let parts = size.batch * splits * size.heads * size.queryTime
     let partialOutputs = device.allocate(parts * size.valueWidth, of: .float32)
     let statistics = device.allocate(parts * 4, of: .float32)
-    let kernel: Kernel<
-      Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Int32>, Buffer<UInt8>, Buffer<Float>,
-      Buffer<Float>, Int32, Int32, Int32, Int32, Int32, Float, Float, Int32, Int32, Int32, Int32, Int32
-    > = try device.kernel("attention_decode", in: "attention_decode", configuration.definitions)
+    let kernel:
+      Kernel<
+        Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Int32>, Buffer<UInt8>,
+        Buffer<Float>,
+        Buffer<Float>, Int32, Int32, Int32, Int32, Int32, Float, Float, Int32, Int32, Int32, Int32, Int32
+      > = try device.kernel("attention_decode", in: "attention_decode", configuration.definitions)
     kernel(
-      Buffer(inputs[0].memory), Buffer(inputs[1].memory), Buffer(inputs[2].memory), Buffer(extras.slopes?.memory),
-      Buffer(extras.documents?.memory), Buffer(extras.mask?.memory), Buffer(partialOutputs), Buffer(statistics),
-      Int32(size.queryTime), Int32(size.keyTime), Int32(size.keyTime), Int32(size.heads), Int32(size.keyHeads),
+      Buffer(inputs[0].memory), Buffer(inputs[1].memory), Buffer(inputs[2].memory),
+      Buffer(extras.slopes?.memory),
+      Buffer(extras.documents?.memory), Buffer(extras.mask?.memory), Buffer(partialOutputs),
+      Buffer(statistics),
+      Int32(size.queryTime), Int32(size.keyTime), Int32(size.keyTime), Int32(size.heads),
+      Int32(size.keyHeads),
       options.scale, configuration.softcap, configuration.causal, configuration.left, configuration.right,
       Int32(splits), Int32(shares), over: .groups(size.batch * splits * shares))
-    let merge: Kernel<
-      Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Int32, Int32, Int32
-    > = try device.kernel("attention_decode_merge", in: "attention_decode", configuration.definitions)
+    let merge:
+      Kernel<
+        Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Int32,
+        Int32, Int32
+      > = try device.kernel("attention_decode_merge", in: "attention_decode", configuration.definitions)
     merge(
       Buffer(partialOutputs), Buffer(statistics), Buffer(extras.sinks?.memory), Buffer(outputs[0].memory),
       Buffer(outputs[1].memory), Buffer(returnsEntropy ? outputs[2].memory : nil), Int32(size.queryTime),
@@ -111,18 +125,25 @@ extension AttentionGradient {
     let size = AttentionExtents(inputs[0].shape, inputs[1].shape, inputs[2].shape)
     let configuration = AttentionConfiguration(options, size)
     let slices = configuration.slices(on: device)
-    let partialKeys = slices == 1 ? outputs[1].memory : device.allocate(slices * outputs[1].shape.count, of: .float32)
-    let partialValues = slices == 1 ? outputs[2].memory : device.allocate(slices * outputs[2].shape.count, of: .float32)
-    let partialSinks = options.hasSinks ? device.allocate(slices * size.batch * size.heads, of: .float32) : nil
+    let partialKeys =
+      slices == 1 ? outputs[1].memory : device.allocate(slices * outputs[1].shape.count, of: .float32)
+    let partialValues =
+      slices == 1 ? outputs[2].memory : device.allocate(slices * outputs[2].shape.count, of: .float32)
+    let partialSinks =
+      options.hasSinks ? device.allocate(slices * size.batch * size.heads, of: .float32) : nil
     let extras = options.extras(of: inputs)
     let first = 3 + options.extraCount
-    let kernel: Kernel<
-      Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Int32>, Buffer<UInt8>,
-      Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>,
-      Int32, Int32, Int32, Int32, Int32, Int32, Float, Float, Int32, Int32, Int32, Int32, Int32
-    > = try device.kernel("attention_backward", in: "attention_backward", configuration.definitions)
+    let kernel:
+      Kernel<
+        Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Int32>,
+        Buffer<UInt8>,
+        Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>,
+        Buffer<Float>,
+        Int32, Int32, Int32, Int32, Int32, Int32, Float, Float, Int32, Int32, Int32, Int32, Int32
+      > = try device.kernel("attention_backward", in: "attention_backward", configuration.definitions)
     kernel(
-      Buffer(inputs[0].memory), Buffer(inputs[1].memory), Buffer(inputs[2].memory), Buffer(extras.slopes?.memory),
+      Buffer(inputs[0].memory), Buffer(inputs[1].memory), Buffer(inputs[2].memory),
+      Buffer(extras.slopes?.memory),
       Buffer(extras.sinks?.memory), Buffer(extras.documents?.memory), Buffer(extras.mask?.memory),
       Buffer(inputs[first].memory), Buffer(inputs[first + 1].memory), Buffer(inputs[first + 2].memory),
       Buffer(outputs[0].memory), Buffer(partialKeys), Buffer(partialValues), Buffer(partialSinks),
@@ -133,7 +154,9 @@ extension AttentionGradient {
       "attention_sum", in: "attention_backward", configuration.definitions)
     func add(_ partials: Memory, to output: Tensor, parts: Int) {
       let count = output.shape.count
-      sum(Buffer(partials), Buffer(output.memory), UInt64(count), Int32(parts), over: .groups((count + 1023) / 1024))
+      sum(
+        Buffer(partials), Buffer(output.memory), UInt64(count), Int32(parts),
+        over: .groups((count + 1023) / 1024))
     }
     if slices > 1 {
       add(partialKeys, to: outputs[1], parts: slices)

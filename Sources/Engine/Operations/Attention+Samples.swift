@@ -18,7 +18,9 @@ extension Attention {
       sample("sinks", time: 11, width: 8, heads: 2, sinks: true),
       sample("documents", time: 27, width: 4, documents: true),
       sample("mask", time: 19, queryTime: 10, width: 4, causal: false, mask: true),
-      sample("everything", time: 26, width: 4, left: 9, softcap: 3, slopes: true, sinks: true, documents: true, mask: true),
+      sample(
+        "everything", time: 26, width: 4, left: 9, softcap: 3, slopes: true, sinks: true, documents: true,
+        mask: true),
       sample("value width 12", time: 9, width: 8, valueWidth: 12),
       sample("d80", time: 6, width: 80),
       sample("d256", time: 3, width: 256, batch: 1),
@@ -29,7 +31,8 @@ extension Attention {
   private static func sample(
     _ label: String, time: Int, queryTime: Int? = nil, width: Int, valueWidth: Int? = nil, batch: Int = 1,
     heads: Int = 1, keyHeads: Int? = nil, causal: Bool = true, left: Int? = nil, right: Int? = nil,
-    softcap: Float = 0, slopes: Bool = false, sinks: Bool = false, documents: Bool = false, mask: Bool = false,
+    softcap: Float = 0, slopes: Bool = false, sinks: Bool = false, documents: Bool = false,
+    mask: Bool = false,
     deviation: Double = 1,
   ) -> Sample {
     let options = AttentionOptions(
@@ -39,7 +42,8 @@ extension Attention {
     let groups = keyHeads ?? heads
     let fill = Sample.Fill.normal(deviation: deviation)
     var inputs: [Sample.Input] = [
-      .init([batch, queryTime, heads, width], .float32, fill), .init([batch, time, groups, width], .float32, fill),
+      .init([batch, queryTime, heads, width], .float32, fill),
+      .init([batch, time, groups, width], .float32, fill),
       .init([batch, time, groups, valueWidth ?? width]),
     ]
     if slopes { inputs.append(.init([heads], .float32, .uniform(0.1...0.6))) }
@@ -82,7 +86,9 @@ extension AttentionGradient {
     let query = Array(all[0..<rows.count])
     let key = Array(all[rows.count..<rows.count + keys.count])
     let value = Array(all[(rows.count + keys.count)...])
-    let inputs = [(rows, query), (keys, key), (keys, value)].map { ReferenceTensor<Double>($0, $1.map(Double.init)) }
+    let inputs = [(rows, query), (keys, key), (keys, value)].map {
+      ReferenceTensor<Double>($0, $1.map(Double.init))
+    }
     var outputs = [ReferenceTensor<Double>(rows), ReferenceTensor<Double>([rows[0], rows[2], rows[1]])]
     Attention(options).reference(inputs, &outputs)
     return (query, key, value, outputs[0].values.map { Float($0) }, outputs[1].values.map { Float($0) })

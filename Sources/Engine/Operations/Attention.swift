@@ -41,8 +41,12 @@ public struct Attention: DifferentiableOperation {
           let o = ((batch * size.queryTime + row) * size.heads + head) * size.valueWidth
           for column in 0..<size.valueWidth { outputs[0][o + column] = 0 }
           for (key, probability) in zip(line.keys, line.probabilities) {
-            let v = ((batch * size.keyTime + key) * size.keyHeads + head * size.keyHeads / size.heads) * size.valueWidth
-            for column in 0..<size.valueWidth { outputs[0][o + column] += probability * inputs[2][v + column] }
+            let v =
+              ((batch * size.keyTime + key) * size.keyHeads + head * size.keyHeads / size.heads)
+              * size.valueWidth
+            for column in 0..<size.valueWidth {
+              outputs[0][o + column] += probability * inputs[2][v + column]
+            }
           }
           let place = (batch * size.heads + head) * size.queryTime + row
           outputs[1][place] = line.logSumExp

@@ -7,7 +7,9 @@ public struct AttentionOptions: Sendable, Hashable {
   public var scale: Float
   /// Keys up to the query's own position only.
   public var isCausal: Bool
-  /// Keys from `p - windowLeft` on; nil is unlimited. A checkpoint's window of W keys is W - 1 here.
+  /// Keys from `p - windowLeft` on; nil is unlimited.
+  ///
+  /// A checkpoint's window of W keys is W - 1 here.
   public var windowLeft: Int?
   /// Keys up to `p + windowRight`; nil is unlimited.
   public var windowRight: Int?
@@ -72,8 +74,14 @@ public struct AttentionOptions: Sendable, Hashable {
   func validate(_ inputs: [TensorType], operation: String, signature: String) throws(ShapeError) {
     let (query, key, value) = (inputs[0].shape, inputs[1].shape, inputs[2].shape)
     let demands: [(Bool, String)] = [
-      (query.dimensions.allSatisfy { $0 > 0 } && key.count > 0, "an axis is empty: query \(query), key \(key)"),
-      (key[2] > 0 && query[2].isMultiple(of: key[2]), "\(query[2]) heads are no multiple of \(key[2]) key heads"),
+      (
+        query.dimensions.allSatisfy { $0 > 0 } && key.count > 0,
+        "an axis is empty: query \(query), key \(key)"
+      ),
+      (
+        key[2] > 0 && query[2].isMultiple(of: key[2]),
+        "\(query[2]) heads are no multiple of \(key[2]) key heads"
+      ),
       (AttentionOptions.isWidth(query[3]), "head dimension \(query[3]) is no multiple of 4 from 4 to 256"),
       (AttentionOptions.isWidth(value[3]), "value dimension \(value[3]) is no multiple of 4 from 4 to 256"),
       (softcap >= 0 && softcap.isFinite, "softcap \(softcap)"),
@@ -149,7 +157,8 @@ struct AttentionRow<Scalar: ReferenceScalar> {
     for key in options.range(position: position, keyTime: size.keyTime) {
       if let mask = extras.mask, mask[row * size.keyTime + key] == 0 { continue }
       if let documents = extras.documents {
-        guard position >= 0, documents[batch * size.keyTime + position] == documents[batch * size.keyTime + key]
+        guard position >= 0,
+          documents[batch * size.keyTime + position] == documents[batch * size.keyTime + key]
         else { continue }
       }
       let q = ((batch * size.queryTime + row) * size.heads + head) * size.width

@@ -1,4 +1,6 @@
-/// All operations, for the generic test, `nibble verify` and the plan. Adding an operation adds one line.
+/// All operations, for the generic test, `nibble verify` and the plan.
+///
+/// Adding an operation adds one line.
 public enum OperationCatalogue {
   public static let all: [any Operation.Type] = [
     Pointwise.self,

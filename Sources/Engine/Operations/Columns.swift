@@ -19,7 +19,9 @@ public struct SplitColumns: DifferentiableOperation {
     var first = 0
     for (part, width) in widths.enumerated() {
       for row in 0..<inputs[0].shape.rows {
-        for column in 0..<width { outputs[part][row * width + column] = inputs[0][row * columns + first + column] }
+        for column in 0..<width {
+          outputs[part][row * width + column] = inputs[0][row * columns + first + column]
+        }
       }
       first += width
     }
@@ -76,7 +78,9 @@ public struct JoinColumns: DifferentiableOperation {
     var first = 0
     for (part, width) in widths.enumerated() {
       for row in 0..<outputs[0].shape.rows {
-        for column in 0..<width { outputs[0][row * columns + first + column] = inputs[part][row * width + column] }
+        for column in 0..<width {
+          outputs[0][row * columns + first + column] = inputs[part][row * width + column]
+        }
       }
       first += width
     }
@@ -131,7 +135,8 @@ struct CopyColumns {
     let (xColumns, yColumns) = (x.shape.last, y.shape.last)
     device.threads.forRanges(x.shape.rows, grain: max(1, 16_384 / max(1, width))) { range in
       for row in range {
-        (to.pointer + row * yColumns + target).update(from: from.pointer + row * xColumns + source, count: width)
+        (to.pointer + row * yColumns + target).update(
+          from: from.pointer + row * xColumns + source, count: width)
       }
     }
   }

@@ -33,7 +33,8 @@ extension MatMul {
       sample(
         "\(activation.rawValue)",
         MatMul(
-          transposeB: true, hasBias: true, activation: activation, hasResidual: true, keepsPreactivation: true),
+          transposeB: true, hasBias: true, activation: activation, hasResidual: true, keepsPreactivation: true
+        ),
         m: 7, n: 19, k: 5)
     } + [
       sample("bias", MatMul(hasBias: true), m: 13, n: 33, k: 4),

@@ -37,7 +37,8 @@ public struct MatMul: DifferentiableOperation, AccumulatingOperation {
   public var signature: String {
     let batch = isBatched ? "batch, " : ""
     var inputs = [
-      transposeA ? "a [\(batch)k, m]" : "a [\(batch)m, k]", transposeB ? "b [\(batch)n, k]" : "b [\(batch)k, n]",
+      transposeA ? "a [\(batch)k, m]" : "a [\(batch)m, k]",
+      transposeB ? "b [\(batch)n, k]" : "b [\(batch)k, n]",
     ]
     if hasBias { inputs.append("bias [n]") }
     if hasResidual { inputs.append("residual [\(batch)m, n]") }

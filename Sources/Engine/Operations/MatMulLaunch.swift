@@ -138,15 +138,19 @@ struct MatMulLaunch {
   private func enqueuePanels(
     on device: OpenCLDevice, _ definitions: [String: String], _ tile: Tile, rows: Int, depth: Int,
   ) throws {
-    let kernel: Kernel<
-      Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, UInt32, UInt32, UInt32, UInt32,
-      UInt32, UInt32, UInt32, UInt32, Float, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
-      UInt64, UInt64, UInt64, UInt64
-    > = try device.kernel("matmul", in: "matmul", definitions)
+    let kernel:
+      Kernel<
+        Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, UInt32, UInt32, UInt32,
+        UInt32,
+        UInt32, UInt32, UInt32, UInt32, Float, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
+        UInt64,
+        UInt64, UInt64, UInt64, UInt64
+      > = try device.kernel("matmul", in: "matmul", definitions)
     kernel(
       Buffer(a), Buffer(b), Buffer(c), Buffer(bias), Buffer(residual), UInt32(size.m), UInt32(size.n),
       UInt32(size.k), UInt32(rows), UInt32(depth), transposeB ? 1 : 0, flags, activationCode, 1,
-      UInt64(offsets.a), strides.a, transposeA ? 1 : lda, transposeA ? lda : 1, UInt64(offsets.b), strides.b, ldb,
+      UInt64(offsets.a), strides.a, transposeA ? 1 : lda, transposeA ? lda : 1, UInt64(offsets.b), strides.b,
+      ldb,
       UInt64(offsets.c), strides.c, UInt64(size.n), 0, strides.c, UInt64(size.n),
       over: .groups(Self.quotient(size.n, tile.columns), Self.quotient(size.m, rows), size.batch))
   }
@@ -154,11 +158,14 @@ struct MatMulLaunch {
   private func enqueuePacked(
     on device: OpenCLDevice, _ definitions: [String: String], rows: Int, columns: Int, depth: Int,
   ) throws {
-    let kernel: Kernel<
-      Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, UInt32, UInt32, UInt32, UInt32,
-      UInt32, UInt32, UInt32, UInt32, UInt32, Float, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
-      UInt64, UInt64, UInt64, UInt64
-    > = try device.kernel("matmul_tn", in: "matmul", definitions)
+    let kernel:
+      Kernel<
+        Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, UInt32, UInt32, UInt32,
+        UInt32,
+        UInt32, UInt32, UInt32, UInt32, UInt32, Float, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
+        UInt64,
+        UInt64, UInt64, UInt64, UInt64
+      > = try device.kernel("matmul_tn", in: "matmul", definitions)
     kernel(
       Buffer(a), Buffer(b), Buffer(c), Buffer(bias), Buffer(residual), UInt32(size.m), UInt32(size.n),
       UInt32(size.k), UInt32(rows), UInt32(columns), UInt32(depth), transposeB ? 1 : 0,
@@ -172,24 +179,31 @@ struct MatMulLaunch {
     on device: OpenCLDevice, _ definitions: [String: String], groups: Int, columns: Int? = nil,
   ) throws {
     if let columns {
-      let kernel: Kernel<
-        Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, UInt32, UInt32, UInt32, UInt32,
-        UInt32, UInt32, Float, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
-        UInt64, UInt64
-      > = try device.kernel("matmul_skinny_nn", in: "matmul", definitions)
+      let kernel:
+        Kernel<
+          Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, UInt32, UInt32, UInt32,
+          UInt32,
+          UInt32, UInt32, Float, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
+          UInt64,
+          UInt64, UInt64
+        > = try device.kernel("matmul_skinny_nn", in: "matmul", definitions)
       kernel(
         Buffer(a), Buffer(b), Buffer(c), Buffer(bias), Buffer(residual), UInt32(size.m), UInt32(size.n),
         UInt32(size.k), UInt32(columns), flags, activationCode, 1, UInt64(offsets.a), strides.a, lda,
         UInt64(offsets.b), strides.b, ldb, UInt64(offsets.c), strides.c, UInt64(size.n), 0, strides.c,
         UInt64(size.n), over: .groups(groups, 1, size.batch))
     } else {
-      let kernel: Kernel<
-        Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, UInt32, UInt32, UInt32, UInt32,
-        UInt32, Float, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64
-      > = try device.kernel("matmul_skinny_nt", in: "matmul", definitions)
+      let kernel:
+        Kernel<
+          Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, UInt32, UInt32, UInt32,
+          UInt32,
+          UInt32, Float, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
+          UInt64, UInt64
+        > = try device.kernel("matmul_skinny_nt", in: "matmul", definitions)
       kernel(
         Buffer(a), Buffer(b), Buffer(c), Buffer(bias), Buffer(residual), UInt32(size.m), UInt32(size.n),
-        UInt32(size.k), flags, activationCode, 1, UInt64(offsets.a), strides.a, lda, UInt64(offsets.b), strides.b,
+        UInt32(size.k), flags, activationCode, 1, UInt64(offsets.a), strides.a, lda, UInt64(offsets.b),
+        strides.b,
         ldb, UInt64(offsets.c), strides.c, UInt64(size.n), 0, strides.c, UInt64(size.n),
         over: .groups(groups, 1, size.batch))
     }

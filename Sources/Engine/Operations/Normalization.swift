@@ -1,8 +1,10 @@
 import CHost
 import Kernels
 
-/// What a tensor means to a normalization. RMSNorm and LayerNorm share one implementation; operands that a form does
-/// not have are left out of its lists.
+/// What a tensor means to a normalization.
+///
+/// RMSNorm and LayerNorm share one implementation; operands that a form does not have are left out of its
+/// lists.
 enum NormOperand: String, Sendable {
   case x, residual, weight, bias, y, sum, mean, rstd, dy, dsum, dmean, drstd, dx, dweight, dbias
 

@@ -1,7 +1,9 @@
 import CHost
 public import Kernels
 
-/// Sum over rows: [rows, columns] to [columns]. The gradient of a bias or gain.
+/// Sum over rows: [rows, columns] to [columns].
+///
+/// The gradient of a bias or gain.
 public struct SumRows: DifferentiableOperation, AccumulatingOperation {
   public static let name = "sum_rows"
   public var accumulates = false
@@ -22,13 +24,16 @@ public struct SumRows: DifferentiableOperation, AccumulatingOperation {
   }
 
   public func run(on device: HostDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    guard let x = HostArray<Float>(inputs[0].memory), let y = HostArray<Float>(outputs[0].memory) else { return }
+    guard let x = HostArray<Float>(inputs[0].memory), let y = HostArray<Float>(outputs[0].memory) else {
+      return
+    }
     let (rows, columns) = (inputs[0].shape[0], inputs[0].shape[1])
     device.threads.forRanges(columns, grain: max(16, columns / 8)) { range in
       if !accumulates { (y.pointer + range.lowerBound).update(repeating: 0, count: range.count) }
       for row in 0..<rows {
         let source = x.pointer + row * columns + range.lowerBound
-        nibble_vector_binary(NIBBLE_ADD, y.pointer + range.lowerBound, y.pointer + range.lowerBound, source, range.count)
+        nibble_vector_binary(
+          NIBBLE_ADD, y.pointer + range.lowerBound, y.pointer + range.lowerBound, source, range.count)
       }
     }
   }
@@ -78,7 +83,9 @@ public struct RepeatRow: DifferentiableOperation {
   }
 
   public func run(on device: HostDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    guard let x = HostArray<Float>(inputs[0].memory), let y = HostArray<Float>(outputs[0].memory) else { return }
+    guard let x = HostArray<Float>(inputs[0].memory), let y = HostArray<Float>(outputs[0].memory) else {
+      return
+    }
     for row in 0..<rows { (y.pointer + row * x.count).update(from: x.pointer, count: x.count) }
   }
 
@@ -117,7 +124,9 @@ public struct SumOfSquares: DifferentiableOperation {
   }
 
   public func run(on device: HostDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    guard let x = HostArray<Float>(inputs[0].memory), let y = HostArray<Float>(outputs[0].memory) else { return }
+    guard let x = HostArray<Float>(inputs[0].memory), let y = HostArray<Float>(outputs[0].memory) else {
+      return
+    }
     let share = 32_768
     let partial = PartialSums(count: max(1, (x.count + share - 1) / share))
     device.threads.forRanges(x.count, grain: share) { range in

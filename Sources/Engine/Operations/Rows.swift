@@ -54,7 +54,9 @@ public struct CopyRows: Operation {
   }
 
   public func run(on device: HostDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    guard let x = HostArray<Float>(inputs[0].memory), let y = HostArray<Float>(outputs[0].memory) else { return }
+    guard let x = HostArray<Float>(inputs[0].memory), let y = HostArray<Float>(outputs[0].memory) else {
+      return
+    }
     let width = inputs[0].shape[1]
     (y.pointer + target * width).update(from: x.pointer + source * width, count: rows * width)
   }
@@ -63,7 +65,8 @@ public struct CopyRows: Operation {
     let width = inputs[0].shape[1]
     let kernel = try CopyColumns.kernel(on: device, accumulates: false)
     kernel(
-      Buffer(inputs[0].memory), Buffer(outputs[0].memory), UInt32(width), UInt32(width), UInt32(source * width),
+      Buffer(inputs[0].memory), Buffer(outputs[0].memory), UInt32(width), UInt32(width),
+      UInt32(source * width),
       UInt32(width), UInt32(target * width), over: .groups(rows))
   }
 

@@ -1,5 +1,7 @@
-/// One optimizer: how one parameter and its state change, as an elementwise expression, and the numbers that change
-/// from step to step. Everything else (arenas, launches, clipping, checkpoints) is the same for all.
+/// One optimizer: how one parameter and its state change, as an elementwise expression, and the numbers that
+/// change from step to step.
+///
+/// Everything else (arenas, launches, clipping, checkpoints) is the same for all.
 public protocol UpdateRule: Sendable {
   /// The name in configurations.
   static var name: String { get }
@@ -39,7 +41,9 @@ public struct OptimizerStep: Sendable, Hashable {
   }
 }
 
-/// The optimizers that configurations can name. Adding one is one file and one line here.
+/// The optimizers that configurations can name.
+///
+/// Adding one is one file and one line here.
 public enum OptimizerCatalogue {
   public static let names = [AdamW.name, Adam.name, SGD.name]
 }

@@ -21,7 +21,8 @@ extension Pointwise {
         for index in range {
           let first = index % blocksPerRow * Self.block
           let place = BlockPlace(
-            start: index / blocksPerRow * columns + first, column: first, count: min(Self.block, columns - first))
+            start: index / blocksPerRow * columns + first, column: first,
+            count: min(Self.block, columns - first))
           evaluate(place, arrays, results, base)
         }
       }

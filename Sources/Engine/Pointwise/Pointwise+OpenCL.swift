@@ -12,7 +12,8 @@ extension Pointwise {
     let rowsPerItem = max(1, min(rows, columnsPerItem / max(1, columns)))
     var arguments: [any KernelArgument] = inputs.map { Buffer<Float>($0.memory) }
     arguments += outputs.map { Buffer<Float>($0.memory) as any KernelArgument }
-    arguments += [UInt64(rows), UInt64(columns), UInt64(rowsPerItem), UInt64(columnsPerItem)] as [any KernelArgument]
+    arguments +=
+      [UInt64(rows), UInt64(columns), UInt64(rowsPerItem), UInt64(columnsPerItem)] as [any KernelArgument]
     kernel(
       arguments,
       over: .groups((columns + columnsPerItem - 1) / columnsPerItem, (rows + rowsPerItem - 1) / rowsPerItem))
@@ -23,7 +24,9 @@ extension Pointwise {
     let tensors = (operands.map(\.tensor).max() ?? -1) + 1
     let inputs = (0..<tensors).map { "const global float *x\($0)" }
     let outputs = program.outputs.indices.map { "global float *y\($0)" }
-    let sizes = ["const ulong rows", "const ulong columns", "const ulong item_rows", "const ulong item_columns"]
+    let sizes = [
+      "const ulong rows", "const ulong columns", "const ulong item_rows", "const ulong item_columns",
+    ]
     return """
       // Generated from an elementwise expression: y = f(x), one work-item per block of columns of some rows.
       kernel __attribute__((reqd_work_group_size(1, 1, 1)))

@@ -59,7 +59,9 @@ public struct Pointwise: DifferentiableOperation, Hashable {
 
   public func validate(_ inputs: [TensorType]) throws(ShapeError) {
     for operand in operands {
-      guard case .element(let index) = operand.access, index >= inputs[operand.tensor].shape.count else { continue }
+      guard case .element(let index) = operand.access, index >= inputs[operand.tensor].shape.count else {
+        continue
+      }
       throw ShapeError(
         operation: Self.name, expected: signature,
         problem: "element \(index) of x\(operand.tensor), which has \(inputs[operand.tensor].shape.count)")
@@ -104,7 +106,9 @@ public struct Pointwise: DifferentiableOperation, Hashable {
     let gradient = program.gradient(of: wanted)
     let cotangents = program.outputs.indices.map { Operand(tensorCount + $0) }
     let operation = Pointwise(gradient, operands: operands + cotangents)
-    let inputs = (0..<tensorCount).map { context.input($0) } + program.outputs.indices.map { context.cotangentOrZero($0) }
+    let inputs =
+      (0..<tensorCount).map { context.input($0) }
+      + program.outputs.indices.map { context.cotangentOrZero($0) }
     let results = context.tape.apply(operation, inputs)
     for (position, result) in zip(wanted, results) { handOver(result, of: operands[position], context) }
   }
@@ -112,7 +116,9 @@ public struct Pointwise: DifferentiableOperation, Hashable {
   private func handOver(_ gradient: Tensor, of operand: Operand, _ context: GradientContext) {
     switch operand.access {
     case .full: context.add(gradient, to: operand.tensor)
-    case .row: context.add(SumRows(), [gradient.reshaped(to: [gradient.shape.rows, gradient.shape.last])], to: operand.tensor)
+    case .row:
+      context.add(
+        SumRows(), [gradient.reshaped(to: [gradient.shape.rows, gradient.shape.last])], to: operand.tensor)
     case .element: preconditionFailure("pointwise: no gradient for operands that are single elements")
     }
   }

@@ -66,14 +66,16 @@ final class PointwiseBuilder {
     return PointwiseValue(builder: self, index: instructions.count - 1)
   }
 
-  /// Folds constants and drops `x * 1`, `x + 0`: symbolic gradients are full of them. `x * 0` stays, as x may
-  /// be NaN or infinite.
+  /// Folds constants and drops `x * 1`, `x + 0`: symbolic gradients are full of them.
+  ///
+  /// `x * 0` stays, as x may be NaN or infinite.
   private func simplified(_ instruction: PointwiseProgram.Instruction) -> PointwiseValue? {
     guard case .binary(let function, let a, let b) = instruction else { return nil }
     let (left, right) = (constant(a), constant(b))
     switch function {
     case .add where left == 0, .multiply where left == 1: return PointwiseValue(builder: self, index: b)
-    case .add where right == 0, .subtract where right == 0, .multiply where right == 1, .divide where right == 1:
+    case .add where right == 0, .subtract where right == 0, .multiply where right == 1,
+      .divide where right == 1:
       return PointwiseValue(builder: self, index: a)
     case .multiply where left != nil && right != nil: return value(.constant((left ?? 0) * (right ?? 0)))
     case .add where left != nil && right != nil: return value(.constant((left ?? 0) + (right ?? 0)))

@@ -59,7 +59,7 @@ enum FiniteDifferences {
         if let start { outputs[0].values = start }
         operation.reference(inputs, &outputs)
         var sum = 0.0
-        for (index, output) in outputs.enumerated() 
+        for (index, output) in outputs.enumerated()
         where types[index].element == .float32 && sample.isDifferentiable(output: index) {
           for (value, cotangent) in zip(output.values, cotangents[index]) { sum += value * Double(cotangent) }
         }
@@ -68,7 +68,9 @@ enum FiniteDifferences {
       noise = 1e-3
     }
 
-    func slope(_ inputs: [ReferenceTensor<Double>], _ index: Int, _ direction: [Double], width: Double) -> Double {
+    func slope(_ inputs: [ReferenceTensor<Double>], _ index: Int, _ direction: [Double], width: Double)
+      -> Double
+    {
       // Fourth-order central difference.
       func value(_ steps: Double) -> Double {
         var moved = inputs

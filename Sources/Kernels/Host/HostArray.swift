@@ -1,6 +1,8 @@
 import Glibc
 
-/// Typed access to host memory for the loops of host paths. Bounds are checked in debug builds.
+/// Typed access to host memory for the loops of host paths.
+///
+/// Bounds are checked in debug builds.
 ///
 /// It does not own its memory: it is made from a ``Memory`` for the length of one operation. Threads may write
 /// to disjoint elements of the same array; nothing else is shared, which is why it is `@unchecked Sendable`.

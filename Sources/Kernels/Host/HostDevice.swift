@@ -34,12 +34,14 @@ public final class HostDevice: Device {
     guard let block else {
       failure.set(
         KernelError.outOfMemory(
-          device: description.name, byteCount: size, live: memoryUse.live, limit: description.memoryByteCount))
+          device: description.name, byteCount: size, live: memoryUse.live, limit: description.memoryByteCount)
+      )
       return HostMemory(element: element, count: count, pointer: nil, owner: nil)
     }
     memoryUse.add(size)
     return HostMemory(
-      element: element, count: count, pointer: block, owner: HostBlock(device: self, pointer: block, size: size))
+      element: element, count: count, pointer: block,
+      owner: HostBlock(device: self, pointer: block, size: size))
   }
 
   private func makeBlock(size: Int) -> UnsafeMutableRawPointer? {
@@ -70,7 +72,9 @@ public final class HostDevice: Device {
 
   public func copy(_ source: Memory, to destination: Memory) {
     precondition(source.byteCount == destination.byteCount, "copy between memories of different sizes")
-    guard let from = (source as? HostMemory)?.pointer, let to = (destination as? HostMemory)?.pointer else { return }
+    guard let from = (source as? HostMemory)?.pointer, let to = (destination as? HostMemory)?.pointer else {
+      return
+    }
     memmove(to, from, source.byteCount)
   }
 
