@@ -10,6 +10,8 @@ public enum KernelError: Error, CustomStringConvertible {
   case outOfMemory(device: String, byteCount: Int, live: Int, limit: Int)
   case allocationTooLarge(device: String, byteCount: Int, limit: Int)
   case callFailed(call: String, device: String, code: Int32)
+  case noKernelFolder(path: String)
+  case invalidVariable(name: String, value: String, expected: String)
   case missingSource(family: String, place: String, known: [String])
 
   public var description: String {
@@ -66,6 +68,13 @@ public enum KernelError: Error, CustomStringConvertible {
       \(call) failed on \(device): \(OpenCLStatus.name(of: code))
         hint: nibble devices shows the driver; NIBBLE_DEBUG=1 prints every choice
       """
+    case .noKernelFolder(let path):
+      """
+      NIBBLE_KERNELS is '\(path)', which is no folder
+        hint: name a folder with edited copies of files of kernels/, or unset it to use the built-in ones
+      """
+    case .invalidVariable(let name, let value, let expected):
+      "\(name) is '\(value)', not \(expected)\n  hint: correct the environment variable or unset it"
     case .missingSource(let family, let place, let known):
       "no kernel source '\(family).cl' in \(place)\n  there: \(known.joined(separator: ", "))"
     }

@@ -16,20 +16,28 @@ public enum DeviceCatalog {
   ///   - threads: Host threads for `cpu`; nil takes the default.
   public static func open(_ name: String?, threads: Int? = nil) throws -> any Device {
     let wanted = name ?? EnvironmentVariable.device.value
-    if wanted == "cpu" { return HostDevice(threads: threads) }
+    if wanted == "cpu" { return try openHost(threads) }
     let candidates = OpenCLPlatform.candidates()
     guard let wanted else {
       let best = candidates.first { !$0.description.isProcessor } ?? candidates.first
-      guard let best else { return HostDevice(threads: threads) }
+      guard let best else { return try openHost(threads) }
       return try OpenCLDevice(best)
     }
     if let row = Int(wanted) {
       if candidates.indices.contains(row) { return try OpenCLDevice(candidates[row]) }
-      if row == candidates.count { return HostDevice(threads: threads) }
+      if row == candidates.count { return try openHost(threads) }
     }
     if let match = candidates.first(where: { $0.description.name == wanted }) { return try OpenCLDevice(match) }
     throw KernelError.noSuchDevice(
       name: wanted, available: candidates.map(\.description.name) + ["cpu"],
       hint: candidates.isEmpty ? OpenCLPlatform.searchHint() : "nibble devices lists them")
+  }
+
+  private static func openHost(_ threads: Int?) throws -> HostDevice {
+    if threads == nil, let text = EnvironmentVariable.threads.value, Int(text).map({ $0 > 0 }) != true {
+      throw KernelError.invalidVariable(
+        name: EnvironmentVariable.threads.rawValue, value: text, expected: "a positive number of threads")
+    }
+    return HostDevice(threads: threads)
   }
 }

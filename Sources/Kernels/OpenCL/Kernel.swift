@@ -41,10 +41,11 @@ public struct Kernel<each Argument: KernelArgument> {
   /// Enqueues the kernel. Failures are latched in the device.
   public func callAsFunction(_ argument: repeat each Argument, over geometry: Geometry) {
     guard !device.failure.isSet else { return }
-    if !object.isChecked {
-      var declared: [[String]] = []
-      for type in repeat (each Argument).self { declared.append(type.declaredTypes) }
-      guard object.check(declared, device: device) else { return }
+    // One source kernel can be launched through several Swift types: each is compared.
+    if object.checked?.type != ObjectIdentifier(Self.self) {
+      var given: [[String]] = []
+      for type in repeat (each Argument).self { given.append(type.declaredTypes) }
+      guard object.check(given, of: ObjectIdentifier(Self.self), device: device) else { return }
     }
     var index: cl_uint = 0
     var status = CL_SUCCESS
@@ -72,8 +73,10 @@ public struct UntypedKernel {
 
   public func callAsFunction(_ arguments: [any KernelArgument], over geometry: Geometry) {
     guard !device.failure.isSet else { return }
-    guard object.isChecked || object.check(arguments.map { type(of: $0).declaredTypes }, device: device) else {
-      return
+    let known = KernelObject.CheckedArguments(type: ObjectIdentifier(Self.self), count: arguments.count)
+    if object.checked != known {
+      let given = arguments.map { type(of: $0).declaredTypes }
+      guard object.check(given, of: known.type, device: device) else { return }
     }
     for (index, argument) in arguments.enumerated() {
       let status = argument.bind(to: object.handle, at: cl_uint(index))
@@ -86,8 +89,10 @@ public struct UntypedKernel {
 }
 
 extension KernelObject {
-  /// Compares the Swift types with the declared ones, and the kernel's needs with the device's limits; once.
-  fileprivate func check(_ given: [[String]], device: OpenCLDevice) -> Bool {
+  /// Compares the Swift types with the declared ones, and the kernel's needs with the device's limits; once per
+  /// argument list.
+  fileprivate func check(_ given: [[String]], of type: ObjectIdentifier, device: OpenCLDevice) -> Bool {
+    checked = nil
     let size = workGroup.reduce(1, *)
     let limit = min(device.description.largestWorkGroup, largestWorkGroup > 0 ? largestWorkGroup : .max)
     guard size <= limit else {
@@ -102,19 +107,19 @@ extension KernelObject {
           limit: device.description.localMemoryByteCount))
       return false
     }
-    isChecked = true
-    guard !argumentTypes.isEmpty else { return true }
-    for position in 0..<max(given.count, argumentTypes.count) {
+    // A driver that keeps no argument information leaves nothing to compare.
+    let positions = argumentTypes.isEmpty ? 0 : max(given.count, argumentTypes.count)
+    for position in 0..<positions {
       let declared = position < argumentTypes.count ? argumentTypes[position] : (type: "nothing", name: "-")
       let types = position < given.count ? given[position] : ["nothing"]
       guard types.contains(declared.type) else {
         device.failure.set(
           KernelError.argumentMismatch(
             kernel: name, position: position, name: declared.name, declared: declared.type, given: types[0]))
-        isChecked = false
         return false
       }
     }
+    checked = CheckedArguments(type: type, count: given.count)
     return true
   }
 

@@ -10,7 +10,13 @@ final class KernelObject {
   let largestWorkGroup: Int
   /// Declared argument types as written in the source, for example `float*`; empty when the driver keeps none.
   let argumentTypes: [(type: String, name: String)]
-  var isChecked = false
+  /// The argument list that was last compared with the declared one and found equal: its type and its length.
+  var checked: CheckedArguments?
+
+  struct CheckedArguments: Equatable {
+    let type: ObjectIdentifier
+    let count: Int
+  }
 
   init?(_ name: String, program: cl_program, device: cl_device_id) {
     var status: cl_int = 0

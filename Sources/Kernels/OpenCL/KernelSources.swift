@@ -1,6 +1,5 @@
 import CKernelSources
 import Files
-import Glibc
 
 /// The OpenCL C of `kernels/`, embedded in the program, or read from the folder in `NIBBLE_KERNELS`.
 public enum KernelSources {
@@ -31,8 +30,9 @@ public enum KernelSources {
 
   private static func rawText(of family: String) throws -> String {
     if let folder = EnvironmentVariable.kernels.value {
+      guard Folder.isFolder(folder) else { throw KernelError.noKernelFolder(path: folder) }
       let path = folder + "/" + family + ".cl"
-      if access(path, R_OK) == 0 {
+      if Folder.exists(path) {
         let file = try MappedFile(path: path)
         return String(decoding: try file.bytes(in: 0..<file.count), as: UTF8.self)
       }

@@ -21,7 +21,8 @@ public final class OpenCLDevice: Device {
   /// Called before a program is built from source: it can take seconds.
   public var onBuild: ((_ program: String) -> Void)?
 
-  init(_ candidate: OpenCLCandidate) throws {
+  /// - Parameter binaries: Where built programs are kept; nil for the cache that the environment names.
+  init(_ candidate: OpenCLCandidate, binaries: ProgramCache? = nil) throws {
     description = candidate.description
     device = candidate.device
     var status: cl_int = 0
@@ -39,7 +40,7 @@ public final class OpenCLDevice: Device {
       throw KernelError.callFailed(call: "clCreateCommandQueue", device: description.name, code: status)
     }
     self.queue = queue
-    binaries = ProgramCache(device: candidate.description)
+    self.binaries = binaries ?? ProgramCache(device: candidate.description, folder: ProgramCache.folder())
   }
 
   deinit {
@@ -121,13 +122,19 @@ public final class OpenCLDevice: Device {
   public func writeSmall(_ values: [Float], to memory: Memory) {
     precondition(values.count == memory.count && values.count <= Memory.smallWriteLimit, "not a small write")
     guard !failure.isSet, let handle = (memory as? OpenCLMemory)?.handle else { return }
-    // A fill's pattern is copied when it is enqueued, so nothing waits; blocks are never below 4 KiB.
-    let pattern = values + [Float](repeating: 0, count: Memory.smallWriteLimit - values.count)
-    let size = Memory.smallWriteLimit * MemoryLayout<Float>.size
-    let status = pattern.withUnsafeBytes {
-      clEnqueueFillBuffer(queue, handle, $0.baseAddress, size, 0, size, 0, nil, nil)
+    // A fill's pattern is copied when it is enqueued, so nothing waits. Patterns have lengths of powers of two and
+    // start at multiples of them: 13 values are fills of 8, 4 and 1.
+    var start = 0
+    while start < values.count {
+      let length = 1 << (Int.bitWidth - 1 - (values.count - start).leadingZeroBitCount)
+      let size = length * MemoryLayout<Float>.size
+      let status = values[start..<start + length].withUnsafeBytes {
+        clEnqueueFillBuffer(
+          queue, handle, $0.baseAddress, size, start * MemoryLayout<Float>.size, size, 0, nil, nil)
+      }
+      if status != CL_SUCCESS { return latch("clEnqueueFillBuffer", status) }
+      start += length
     }
-    if status != CL_SUCCESS { latch("clEnqueueFillBuffer", status) }
   }
 
   public func read<Scalar: DeviceScalar>(_ memory: Memory, as type: Scalar.Type) throws -> [Scalar] {

@@ -28,9 +28,10 @@ public final class OpenCLMemory: Memory {
 
   public override func view(from start: Int, count: Int) -> Memory {
     precondition(start >= 0 && count >= 0 && start + count <= self.count, "view outside its memory")
-    guard let owner else { return OpenCLMemory(element: element, count: count, owner: nil) }
+    // OpenCL knows no empty sub-buffers, and nothing reads or writes one.
+    guard let owner, count > 0 else { return OpenCLMemory(element: element, count: count, owner: nil) }
     let origin = offset + start * element.byteCount
-    var region = cl_buffer_region(origin: origin, size: max(1, count * element.byteCount))
+    var region = cl_buffer_region(origin: origin, size: count * element.byteCount)
     var status: cl_int = 0
     let flags = cl_mem_flags(CL_MEM_READ_WRITE)
     let part = clCreateSubBuffer(

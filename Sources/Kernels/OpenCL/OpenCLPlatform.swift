@@ -105,14 +105,21 @@ enum OpenCLPlatform {
     string { size, buffer, needed in clGetDeviceInfo(device, cl_device_info(key), size, buffer, needed) }
   }
 
-  /// Reads a text of unknown length through one of the `clGet...Info` calls.
-  static func string(_ call: (Int, UnsafeMutableRawPointer?, UnsafeMutablePointer<Int>?) -> cl_int) -> String {
+  /// One of the `clGet...Info` calls: room in bytes, where to write, where to put the length.
+  typealias InformationCall = (Int, UnsafeMutableRawPointer?, UnsafeMutablePointer<Int>?) -> cl_int
+
+  /// Reads a name of unknown length, on one line and without superfluous spaces.
+  static func string(_ call: InformationCall) -> String {
+    text(call).split(whereSeparator: { $0.isWhitespace }).joined(separator: " ")
+  }
+
+  /// Reads a text of unknown length as it is: the lines of a build log matter.
+  static func text(_ call: InformationCall) -> String {
     var size = 0
     guard call(0, nil, &size) == CL_SUCCESS, size > 0 else { return "" }
     var bytes = [UInt8](repeating: 0, count: size)
     guard bytes.withUnsafeMutableBytes({ call(size, $0.baseAddress, nil) }) == CL_SUCCESS else { return "" }
-    let text = String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-    return text.split(whereSeparator: { $0.isWhitespace }).joined(separator: " ")
+    return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
   }
 
   private static func value<Value: BitwiseCopyable>(

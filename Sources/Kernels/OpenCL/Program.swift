@@ -75,12 +75,13 @@ final class Program {
     }
     var ids: cl_device_id? = device
     guard clBuildProgram(program, 1, &ids, key.options, nil, nil) == CL_SUCCESS else {
-      let log = OpenCLPlatform.string { size, buffer, needed in
+      let log = OpenCLPlatform.text { size, buffer, needed in
         clGetProgramBuildInfo(program, device, cl_program_build_info(CL_PROGRAM_BUILD_LOG), size, buffer, needed)
       }
       clReleaseProgram(program)
       throw KernelError.buildFailed(
-        program: key.family, device: "\(description.name) (\(description.product))", options: key.options, log: log)
+        program: key.family, device: "\(description.name) (\(description.product))", options: key.options,
+        log: String(log.reversed().drop { $0.isWhitespace }.reversed()))
     }
     return program
   }

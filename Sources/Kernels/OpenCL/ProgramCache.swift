@@ -14,15 +14,16 @@ struct ProgramCache {
   private let folder: String?
   private let deviceKey: String
 
-  /// `NIBBLE_CACHE`, or `$XDG_CACHE_HOME/nibble`, or `~/.cache/nibble`; `off` or an unwritable place: no cache.
-  init(device: DeviceDescription) {
+  /// - Parameter folder: Where the files are; nil keeps none.
+  init(device: DeviceDescription, folder: String?) {
     deviceKey = [
       device.name, device.product, device.vendor, device.driver, device.languageVersion ?? "",
       "v\(ProgramCache.version)",
     ].joined(separator: "\n")
-    folder = ProgramCache.folder()
+    self.folder = folder
   }
 
+  /// `NIBBLE_CACHE`, or `$XDG_CACHE_HOME/nibble`, or `~/.cache/nibble`; nil when it is `off`.
   static func folder() -> String? {
     if let value = EnvironmentVariable.cache.value { return value == "off" ? nil : value + "/kernels" }
     let home = getenv("HOME").map { String(cString: $0) }
