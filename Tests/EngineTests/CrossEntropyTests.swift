@@ -3,7 +3,7 @@ import Testing
 
 @testable import Engine
 
-@Suite struct CrossEntropyTests {
+@Suite(.serialized, .exclusiveDevices) struct CrossEntropyTests {
   private struct Problem {
     let rows: Int
     let columns: Int

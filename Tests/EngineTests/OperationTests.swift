@@ -2,8 +2,7 @@ import Engine
 import Kernels
 import Testing
 
-// One at a time: PoCL 3.1 is not safe against several contexts at work in one process.
-@Suite(.serialized) struct OperationTests {
+@Suite(.serialized, .exclusiveDevices) struct OperationTests {
   /// Every sample of every operation, on every device of this machine.
   @Test(arguments: OperationCatalogue.all.map { $0.name })
   func keepsEveryPromise(name: String) throws {

@@ -29,12 +29,22 @@ public struct ShapeSignature: Sendable, CustomStringConvertible {
     inputs = ShapeSignature.operands(sides[0])
     outputs = ShapeSignature.operands(sides[1])
     description = text
+    let known = inputs.flatMap(\.dimensions)
+    for output in outputs {
+      for dimension in output.dimensions {
+        if case .fixed = dimension { continue }
+        precondition(known.contains(dimension), "no input tells a length of '\(output.name)': \(text)")
+      }
+    }
   }
 
   private static func operands(_ text: Substring) -> [Operand] {
     text.split(separator: "]").compactMap { part in
       let pieces = part.split(separator: "[", omittingEmptySubsequences: false)
-      guard pieces.count == 2 else { return nil }
+      guard pieces.count == 2 else {
+        precondition(trimmed(part).isEmpty, "signature with '\(part)', which is no operand")
+        return nil
+      }
       let head = pieces[0].split(separator: ":").map { trimmed($0) }
       let element = head.count == 2 ? ElementType(rawValue: head[1]) : .float32
       guard let element else { preconditionFailure("unknown element type in '\(part)'") }

@@ -28,7 +28,13 @@ public final class ReferenceDevice<Scalar: ReferenceScalar>: OperationDevice {
 
   public func read<Value: DeviceScalar>(_ memory: Memory, as type: Value.Type) throws -> [Value] {
     try failure.throwIfSet()
-    return values(memory).compactMap { Self.value($0) as? Value }
+    return try values(memory).map { scalar in
+      guard let value = Self.value(scalar, as: Value.self) else {
+        throw ShapeError(
+          operation: "read", expected: "\(Value.elementType.rawValue) [...]", problem: "\(scalar) does not fit")
+      }
+      return value
+    }
   }
 
   /// The values in full precision.
@@ -69,7 +75,13 @@ public final class ReferenceDevice<Scalar: ReferenceScalar>: OperationDevice {
     }
   }
 
-  private static func value(_ scalar: Scalar) -> Any { Float(scalar) }
+  private static func value<Value: DeviceScalar>(_ scalar: Scalar, as type: Value.Type) -> Value? {
+    switch Value.elementType {
+    case .float32: Float(scalar) as? Value
+    case .int32: Int32(exactly: scalar) as? Value
+    case .uint8: UInt8(exactly: scalar) as? Value
+    }
+  }
 }
 
 final class SharedValues<Scalar> {

@@ -44,6 +44,9 @@ struct GuardedRun {
       let place = index < inputs.count ? "input \(index)" : "output \(index - inputs.count)"
       problems.append("\(place): written outside its bounds")
     }
+    for (index, guarded) in inputs.enumerated() where try !guarded.holdsItsValues(on: device) {
+      problems.append("input \(index): changed by the operation")
+    }
     let bits = try outputs.map { try device.read($0.tensor.memory, as: Float.self).map(\.bitPattern) }
     for (index, output) in bits.enumerated() where output.contains(sentinel.bitPattern) {
       problems.append("output \(index): an element is never written")
@@ -56,8 +59,10 @@ struct GuardedRun {
     let tensor: Tensor
     private let whole: Memory
     private let margin: Int
+    private let values: [Float]
 
     init(_ type: TensorType, values: [Float], on device: any OperationDevice) {
+      self.values = values
       margin = Memory.viewAlignment / type.element.byteCount
       whole = device.allocate(type.shape.count + 2 * margin, of: type.element)
       switch type.element {
@@ -75,6 +80,15 @@ struct GuardedRun {
       case .float32: check(try device.read(whole, as: Float.self).map(\.bitPattern), sentinel.bitPattern)
       case .int32: check(try device.read(whole, as: Int32.self), integerSentinel)
       case .uint8: check(try device.read(whole, as: UInt8.self), byteSentinel)
+      }
+    }
+
+    func holdsItsValues(on device: any OperationDevice) throws -> Bool {
+      switch whole.element {
+      case .float32:
+        try device.read(tensor.memory, as: Float.self).map(\.bitPattern) == values.map(\.bitPattern)
+      case .int32: try device.read(tensor.memory, as: Int32.self) == values.map { Int32($0) }
+      case .uint8: try device.read(tensor.memory, as: UInt8.self) == values.map { UInt8($0) }
       }
     }
 

@@ -4,7 +4,7 @@ import Kernels
 import Testing
 
 /// Reference numbers of other implementations.
-@Suite struct FixtureTests {
+@Suite(.serialized, .exclusiveDevices) struct FixtureTests {
   /// The few that travel with the project.
   @Test func ownFixturesPass() throws {
     for device in try TestDevices.all() {
@@ -39,7 +39,7 @@ import Testing
 }
 
 /// That a fault in a fixture is seen: every test changes a copy of a fixture that passes.
-@Suite struct FixtureFaultTests {
+@Suite(.serialized, .exclusiveDevices) struct FixtureFaultTests {
   @Test(arguments: ["output.output", "gradient.gate", "gradient.up"])
   func aWrongValueFails(tensor: String) throws {
     let result = try FixtureFolders.runChanged { $0.tensors[tensor]?[3] += 1e-3 }
