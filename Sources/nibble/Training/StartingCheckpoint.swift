@@ -18,7 +18,9 @@ struct StartingCheckpoint {
     file = try sources.file.map {
       try ResolvedConfiguration(ConfigurationSources(file: $0, environment: sources.environment))
     }
-    let written = sources.assignments.last { $0.key == "init" }?.value ?? sources.environment["NIBBLE_INIT"]
+    let variable = ConfigurationSchema.key(named: "init")?.environmentVariable
+    let written =
+      sources.assignments.last { $0.key == "init" }?.value ?? variable.flatMap { sources.environment[$0] }
     guard let path = written ?? file?.values.initialCheckpoint, path != "null", !path.isEmpty else {
       return nil
     }
