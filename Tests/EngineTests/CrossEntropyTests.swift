@@ -62,7 +62,8 @@ import Testing
     func tensor(_ values: [Float], _ shape: Shape) -> Tensor { Tensor(values, shape: shape, on: device) }
     let (rows, columns, width) = (problem.rows, problem.columns, problem.width)
     let logits = device.allocate(rows * columns, of: .float32)
-    let hidden = tensor(problem.hidden, [rows, width]), weight = tensor(problem.weight, [columns, width])
+    let hidden = tensor(problem.hidden, [rows, width])
+    let weight = tensor(problem.weight, [columns, width])
     try device.multiply(
       hidden.memory, weight.memory, to: logits, m: rows, n: columns, k: width, transposeA: false,
       transposeB: true,
