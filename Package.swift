@@ -57,8 +57,10 @@ let package = Package(
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"], swiftSettings: strict),
     // Runs the built program as a child process.
     .testTarget(name: "CommandTests", dependencies: ["nibble", "Files"], swiftSettings: strict),
-    .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Terminal"], swiftSettings: strict),
+    .testTarget(
+      name: "ConfigurationTests", dependencies: ["Configuration", "Terminal"], swiftSettings: strict),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Files"], swiftSettings: strict),
-    .testTarget(name: "EngineTests", dependencies: ["Engine", "Kernels", "Files", "Tokenizers"], swiftSettings: strict),
+    .testTarget(
+      name: "EngineTests", dependencies: ["Engine", "Kernels", "Files", "Tokenizers"], swiftSettings: strict),
   ],
 )

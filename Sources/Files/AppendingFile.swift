@@ -1,6 +1,8 @@
 import Glibc
 
-/// A file that grows line by line: logs and metrics. What was appended survives a crash of this process.
+/// A file that grows line by line: logs and metrics.
+///
+/// What was appended survives a crash of this process.
 public final class AppendingFile {
   public let path: String
   private let descriptor: FileDescriptor

@@ -25,7 +25,8 @@ public struct DeviceDescription: Sendable, Hashable {
   public init(
     name: String, product: String, vendor: String, driver: String, languageVersion: String? = nil,
     isProcessor: Bool, computeUnits: Int, memoryByteCount: Int, largestAllocation: Int,
-    localMemoryByteCount: Int = 0, largestWorkGroup: Int = 1, nativeFloatWidth: Int = 1, hasHalf: Bool = false,
+    localMemoryByteCount: Int = 0, largestWorkGroup: Int = 1, nativeFloatWidth: Int = 1,
+    hasHalf: Bool = false,
     hasDouble: Bool = true, hasSubgroups: Bool = false,
   ) {
     self.name = name
@@ -46,7 +47,9 @@ public struct DeviceDescription: Sendable, Hashable {
   }
 }
 
-/// Where tensors live and operations run. A device orders its own work: what is enqueued first happens first.
+/// Where tensors live and operations run.
+///
+/// A device orders its own work: what is enqueued first happens first.
 ///
 /// Failures of launches and allocations are asynchronous: the device keeps the first one, later work becomes a
 /// no-op, and ``finish()`` or a read throws it. One thread owns a device; devices are not `Sendable`.

@@ -1,6 +1,8 @@
 import Glibc
 
-/// Every environment variable that Nibble reads. `docs/environment.md` lists them; a test keeps the two equal.
+/// Every environment variable that Nibble reads.
+///
+/// `docs/environment.md` lists them; a test keeps the two equal.
 public enum EnvironmentVariable: String, CaseIterable, Sendable {
   /// The device to use when `--device` is not given.
   case device = "NIBBLE_DEVICE"

@@ -1,4 +1,6 @@
-/// What can go wrong between Nibble and a device. Each case carries what its message needs.
+/// What can go wrong between Nibble and a device.
+///
+/// Each case carries what its message needs.
 public enum KernelError: Error, CustomStringConvertible {
   case noSuchDevice(name: String, available: [String], hint: String)
   case buildFailed(program: String, device: String, options: String, log: String)

@@ -1,4 +1,6 @@
-/// A contiguous run of elements on one device. The last reference returns the block to the device's pool.
+/// A contiguous run of elements on one device.
+///
+/// The last reference returns the block to the device's pool.
 ///
 /// Subclasses belong to their device: ``HostMemory``, ``OpenCLMemory`` and those of devices that other modules
 /// define (a planning device, a reference device).

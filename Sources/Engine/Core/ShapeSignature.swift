@@ -77,7 +77,8 @@ public struct ShapeSignature: Sendable, CustomStringConvertible {
       guard type.element == operand.element else {
         throw ShapeError(
           operation: operation, expected: description,
-          problem: "'\(operand.name)' has elements of \(type.element.rawValue), not \(operand.element.rawValue)")
+          problem:
+            "'\(operand.name)' has elements of \(type.element.rawValue), not \(operand.element.rawValue)")
       }
       try bind(operand, type, operation, &lengths, &rest)
     }

@@ -1,7 +1,9 @@
 public import Kernels
 
-/// A device that runs every operation by its reference: in Double it is the truth that other devices are compared
-/// with, in Float it tells what plain single precision loses. Gradients follow, as they are operations too.
+/// A device that runs every operation by its reference: in Double it is the truth that other devices are
+/// compared with, in Float it tells what plain single precision loses.
+///
+/// Gradients follow, as they are operations too.
 public final class ReferenceDevice<Scalar: ReferenceScalar>: OperationDevice {
   public let description: DeviceDescription
   public let failure = FailureLatch()
@@ -31,7 +33,8 @@ public final class ReferenceDevice<Scalar: ReferenceScalar>: OperationDevice {
     return try values(memory).map { scalar in
       guard let value = Self.value(scalar, as: Value.self) else {
         throw ShapeError(
-          operation: "read", expected: "\(Value.elementType.rawValue) [...]", problem: "\(scalar) does not fit")
+          operation: "read", expected: "\(Value.elementType.rawValue) [...]",
+          problem: "\(scalar) does not fit")
       }
       return value
     }
@@ -43,7 +46,8 @@ public final class ReferenceDevice<Scalar: ReferenceScalar>: OperationDevice {
   /// A tensor with values in full precision.
   public func tensor(_ values: [Scalar], _ type: TensorType) -> Tensor {
     Tensor(
-      ReferenceMemory<Scalar>(element: type.element, count: values.count, values: SharedValues(values), start: 0),
+      ReferenceMemory<Scalar>(
+        element: type.element, count: values.count, values: SharedValues(values), start: 0),
       shape: type.shape)
   }
 

@@ -82,7 +82,8 @@ public struct ConfigurationReader {
     case "sigmoid": return .sigmoid
     default:
       throw ModelError.badValue(
-        key: key, value: "'\(name)'", expected: "silu, gelu, gelu_new, gelu_pytorch_tanh, relu or relu2", path: path)
+        key: key, value: "'\(name)'", expected: "silu, gelu, gelu_new, gelu_pytorch_tanh, relu or relu2",
+        path: path)
     }
   }
 

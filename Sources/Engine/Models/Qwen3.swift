@@ -16,7 +16,8 @@ public enum Qwen3: Architecture {
     let kinds = try reader.strings("layer_types")
     let firstWindowed = try reader.optionalInteger("max_window_layers") ?? 0
     configuration.windows = (0..<configuration.layers).map { layer in
-      let isWindowed = kinds.map { layer < $0.count && $0[layer] == "sliding_attention" } ?? (layer >= firstWindowed)
+      let isWindowed =
+        kinds.map { layer < $0.count && $0[layer] == "sliding_attention" } ?? (layer >= firstWindowed)
       return isWindowed ? window : nil
     }
     return configuration

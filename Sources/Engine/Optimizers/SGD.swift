@@ -9,7 +9,8 @@ public struct SGD: UpdateRule {
   public var nesterov: Bool
   public var weightDecay: Double
 
-  public init(momentum: Double = 0.9, dampening: Double = 0, nesterov: Bool = false, weightDecay: Double = 0) {
+  public init(momentum: Double = 0.9, dampening: Double = 0, nesterov: Bool = false, weightDecay: Double = 0)
+  {
     self.momentum = momentum
     self.dampening = dampening
     self.nesterov = nesterov

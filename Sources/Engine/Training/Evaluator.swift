@@ -63,7 +63,8 @@ public struct Evaluator {
     let documents = window.documents.map { Tensor($0, shape: shape, on: device) }
     let states = model.hiddenStates(ids, ForwardContext(tape: tape, documents: documents))
     let result = tape.linearCrossEntropy(
-      hidden: states, weight: model.head.value, labels: Tensor(window.labels, shape: [shape.count], on: device),
+      hidden: states, weight: model.head.value,
+      labels: Tensor(window.labels, shape: [shape.count], on: device),
       CrossEntropyOptions(softcap: softcap))
     return try result.tokenLosses.floats(on: device)
   }

@@ -38,7 +38,8 @@ public enum TrainingPlanner {
     let batches = (0..<max(1, options.sequencesPerStep / options.microBatch)).map { _ in batch }
     _ = try step.run(batches, learningRate: 0, peakLearningRate: 0)
     return TrainingEstimate(
-      parameterCount: model.parameters.count, weightByteCount: weights / 2, gradientByteCount: weights - weights / 2,
+      parameterCount: model.parameters.count, weightByteCount: weights / 2,
+      gradientByteCount: weights - weights / 2,
       optimizerByteCount: fixed - weights, activationByteCount: device.memoryUse.peak - fixed,
       flopsPerStep: device.total.flops,
       work: device.work.map { ($0.key, $0.value.calls, $0.value.cost) }.sorted { $0.2.flops > $1.2.flops })

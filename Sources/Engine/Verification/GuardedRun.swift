@@ -35,7 +35,8 @@ struct GuardedRun {
         values: start.map { Sample.values($0, count: type.shape.count, seed: "\(sample.label) initial") }
           ?? [Float](repeating: sentinel, count: type.shape.count), on: device)
     }
-    let destinations = Dictionary(uniqueKeysWithValues: outputs.enumerated().map { ($0.offset, $0.element.tensor) })
+    let destinations = Dictionary(
+      uniqueKeysWithValues: outputs.enumerated().map { ($0.offset, $0.element.tensor) })
     let tape = Tape(on: device, isRecording: false)
     tape.apply(operation, inputs.map(\.tensor), into: destinations)
     try device.finish()
@@ -93,7 +94,8 @@ struct GuardedRun {
     }
 
     private func check<Value: Equatable>(_ values: [Value], _ expected: Value) -> Bool {
-      values.prefix(margin).allSatisfy { $0 == expected } && values.suffix(margin).allSatisfy { $0 == expected }
+      values.prefix(margin).allSatisfy { $0 == expected }
+        && values.suffix(margin).allSatisfy { $0 == expected }
     }
   }
 }

@@ -29,7 +29,9 @@ public struct OperationCheck {
   private let plain: Evaluation
   private let differenceProblem: String?
 
-  /// Evaluates the references. Costs some evaluations of the fp64 reference per input element.
+  /// Evaluates the references.
+  ///
+  /// Costs some evaluations of the fp64 reference per input element.
   public init(_ sample: Sample) throws {
     self.sample = sample
     let double = ReferenceDevice<Double>()
@@ -134,13 +136,16 @@ struct Evaluation {
     guard !checked.isEmpty else { return Evaluation(outputs: values, gradients: [:]) }
     let seeded = outputs.indices.filter { sample.isDifferentiable(output: $0) }
     let cotangents = seeded.map { index in
-      Tensor(sample.cotangent(index, count: outputs[index].shape.count), shape: outputs[index].shape, on: device)
+      Tensor(
+        sample.cotangent(index, count: outputs[index].shape.count), shape: outputs[index].shape, on: device)
     }
     let watched = checked.sorted()
-    let found = tape.gradients(of: seeded.map { outputs[$0] }, with: cotangents, for: watched.map { inputs[$0] })
+    let found = tape.gradients(
+      of: seeded.map { outputs[$0] }, with: cotangents, for: watched.map { inputs[$0] })
     var gradients: [Int: [Double]] = [:]
     for (index, gradient) in zip(watched, found) {
-      gradients[index] = try gradient.map { try read($0.memory) }
+      gradients[index] =
+        try gradient.map { try read($0.memory) }
         ?? [Double](repeating: 0, count: inputs[index].shape.count)
     }
     return Evaluation(outputs: values, gradients: gradients)
@@ -162,9 +167,12 @@ extension Sample {
 
   /// Where outputs of an accumulating operation start from; empty for others.
   func destinations(on device: any Device) -> [Int: Tensor] {
-    guard let initialOutput, let types = try? operation.outputTypes(for: inputs.map(\.type)) else { return [:] }
+    guard let initialOutput, let types = try? operation.outputTypes(for: inputs.map(\.type)) else {
+      return [:]
+    }
     let memory = device.allocate(types[0].shape.count, of: .float32)
-    device.write(Self.values(initialOutput, count: types[0].shape.count, seed: "\(label) initial"), to: memory)
+    device.write(
+      Self.values(initialOutput, count: types[0].shape.count, seed: "\(label) initial"), to: memory)
     return [0: Tensor(memory, shape: types[0].shape)]
   }
 

@@ -27,7 +27,9 @@ public enum DeviceCatalog {
       if candidates.indices.contains(row) { return try OpenCLDevice(candidates[row]) }
       if row == candidates.count { return try openHost(threads) }
     }
-    if let match = candidates.first(where: { $0.description.name == wanted }) { return try OpenCLDevice(match) }
+    if let match = candidates.first(where: { $0.description.name == wanted }) {
+      return try OpenCLDevice(match)
+    }
     throw KernelError.noSuchDevice(
       name: wanted, available: candidates.map(\.description.name) + ["cpu"],
       hint: candidates.isEmpty ? OpenCLPlatform.searchHint() : "nibble devices lists them")

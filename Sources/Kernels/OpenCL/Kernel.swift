@@ -1,6 +1,8 @@
 import COpenCL
 
-/// How many work-groups a launch has. Sizes of work-groups stand in the kernel's source (`reqd_work_group_size`).
+/// How many work-groups a launch has.
+///
+/// Sizes of work-groups stand in the kernel's source (`reqd_work_group_size`).
 public struct Geometry: Hashable, Sendable, CustomStringConvertible {
   let groups: [Int]?
   let items: Int
@@ -38,7 +40,9 @@ public struct Kernel<each Argument: KernelArgument> {
     self.device = device
   }
 
-  /// Enqueues the kernel. Failures are latched in the device.
+  /// Enqueues the kernel.
+  ///
+  /// Failures are latched in the device.
   public func callAsFunction(_ argument: repeat each Argument, over geometry: Geometry) {
     guard !device.failure.isSet else { return }
     // One source kernel can be launched through several Swift types: each is compared.
@@ -97,7 +101,8 @@ extension KernelObject {
     let limit = min(device.description.largestWorkGroup, largestWorkGroup > 0 ? largestWorkGroup : .max)
     guard size <= limit else {
       device.failure.set(
-        KernelError.workGroupTooLarge(kernel: name, device: device.description.name, size: size, limit: limit))
+        KernelError.workGroupTooLarge(kernel: name, device: device.description.name, size: size, limit: limit)
+      )
       return false
     }
     guard localByteCount <= device.description.localMemoryByteCount else {

@@ -1,6 +1,8 @@
 public import COpenCL
 
-/// A value that can be passed to a kernel. The Swift type is compared with the parameter's declaration.
+/// A value that can be passed to a kernel.
+///
+/// The Swift type is compared with the parameter's declaration.
 ///
 /// `Int` does not conform: its width is not that of OpenCL's `int`.
 public protocol KernelArgument {

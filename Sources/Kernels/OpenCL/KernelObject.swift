@@ -1,6 +1,8 @@
 import COpenCL
 
-/// A `cl_kernel` with what the driver reports about it. One queue uses it: setting arguments is not thread-safe.
+/// A `cl_kernel` with what the driver reports about it.
+///
+/// One queue uses it: setting arguments is not thread-safe.
 final class KernelObject {
   let name: String
   let handle: cl_kernel
@@ -43,7 +45,9 @@ final class KernelObject {
   private static func arguments(of kernel: cl_kernel) -> [(type: String, name: String)] {
     var count: cl_uint = 0
     let key = cl_kernel_info(CL_KERNEL_NUM_ARGS)
-    guard clGetKernelInfo(kernel, key, MemoryLayout<cl_uint>.size, &count, nil) == CL_SUCCESS else { return [] }
+    guard clGetKernelInfo(kernel, key, MemoryLayout<cl_uint>.size, &count, nil) == CL_SUCCESS else {
+      return []
+    }
     let arguments = (0..<count).map { index in
       (
         type: text(kernel, index, CL_KERNEL_ARG_TYPE_NAME),

@@ -46,7 +46,9 @@ public enum KernelSources {
   private static let embedded: [String: String] = {
     var sources: [String: String] = [:]
     for index in 0..<nibble_kernel_source_count() {
-      guard let name = nibble_kernel_source_name(index), let text = nibble_kernel_source_text(index) else { continue }
+      guard let name = nibble_kernel_source_name(index), let text = nibble_kernel_source_text(index) else {
+        continue
+      }
       let length = nibble_kernel_source_length(index)
       sources[String(cString: name)] = text.withMemoryRebound(to: UInt8.self, capacity: length) {
         String(decoding: UnsafeBufferPointer(start: $0, count: length), as: UTF8.self)

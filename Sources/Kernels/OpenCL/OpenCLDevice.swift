@@ -28,7 +28,8 @@ public final class OpenCLDevice: Device {
     var status: cl_int = 0
     var ids: cl_device_id? = candidate.device
     var properties: [cl_context_properties] = [
-      cl_context_properties(CL_CONTEXT_PLATFORM), cl_context_properties(Int(bitPattern: candidate.platform)), 0,
+      cl_context_properties(CL_CONTEXT_PLATFORM), cl_context_properties(Int(bitPattern: candidate.platform)),
+      0,
     ]
     guard let context = clCreateContext(&properties, 1, &ids, nil, nil, &status) else {
       throw KernelError.callFailed(call: "clCreateContext", device: description.name, code: status)
@@ -205,7 +206,9 @@ public final class OpenCLDevice: Device {
   public func generatedKernel(
     _ name: String, in family: String, from identity: AnyHashable, source: () -> String,
   ) throws -> UntypedKernel {
-    if let program = generatedPrograms[identity] { return UntypedKernel(try program.kernel(name), device: self) }
+    if let program = generatedPrograms[identity] {
+      return UntypedKernel(try program.kernel(name), device: self)
+    }
     let program = try build(ProgramKey(family: family, definitions: [:]), source: source())
     generatedPrograms[identity] = program
     return UntypedKernel(try program.kernel(name), device: self)

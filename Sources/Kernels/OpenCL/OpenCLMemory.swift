@@ -1,6 +1,8 @@
 import COpenCL
 
-/// Memory of an ``OpenCLDevice``. The handle never leaves this module.
+/// Memory of an ``OpenCLDevice``.
+///
+/// The handle never leaves this module.
 public final class OpenCLMemory: Memory {
   /// Nil when the allocation failed (the failure is latched in the device).
   let handle: cl_mem?

@@ -46,7 +46,8 @@ enum OpenCLPlatform {
   static func shortName(ofPlatform name: String) -> String {
     let lowered = name.lowercased()
     let known = [
-      ("portable computing language", "pocl"), ("oclgrind", "oclgrind"), ("intel", "intel"), ("nvidia", "nvidia"),
+      ("portable computing language", "pocl"), ("oclgrind", "oclgrind"), ("intel", "intel"),
+      ("nvidia", "nvidia"),
       ("amd", "amd"), ("rusticl", "rusticl"), ("apple", "apple"), ("arm", "arm"), ("qualcomm", "qualcomm"),
       ("clvk", "clvk"),
     ]
@@ -59,7 +60,8 @@ enum OpenCLPlatform {
   static func searchHint() -> String {
     let vendors = getenv("OCL_ICD_VENDORS").map { String(cString: $0) }
     let place = vendors.map { "OCL_ICD_VENDORS=\($0)" } ?? "/etc/OpenCL/vendors"
-    return "OpenCL drivers are looked up in \(place); `apt install pocl-opencl-icd` adds one for any processor"
+    return
+      "OpenCL drivers are looked up in \(place); `apt install pocl-opencl-icd` adds one for any processor"
   }
 
   private static func devices(of platform: cl_platform_id) -> [cl_device_id] {

@@ -76,7 +76,8 @@ final class Program {
     var ids: cl_device_id? = device
     guard clBuildProgram(program, 1, &ids, key.options, nil, nil) == CL_SUCCESS else {
       let log = OpenCLPlatform.text { size, buffer, needed in
-        clGetProgramBuildInfo(program, device, cl_program_build_info(CL_PROGRAM_BUILD_LOG), size, buffer, needed)
+        clGetProgramBuildInfo(
+          program, device, cl_program_build_info(CL_PROGRAM_BUILD_LOG), size, buffer, needed)
       }
       clReleaseProgram(program)
       throw KernelError.buildFailed(
