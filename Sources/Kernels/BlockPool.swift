@@ -1,3 +1,8 @@
+extension Memory {
+  /// Bytes that a device holds for a request of `byteCount` bytes: the size of the block that serves it.
+  public static func blockByteCount(for byteCount: Int) -> Int { BlockPool<Void>.blockSize(for: byteCount) }
+}
+
 /// Free blocks of device memory, kept by size so that a step after the first allocates nothing.
 ///
 /// Requests are rounded up to an eighth of an octave (at most 12.5 % larger), at least 4 KiB, so that similar

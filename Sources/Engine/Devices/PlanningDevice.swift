@@ -1,6 +1,8 @@
 public import Kernels
 
-/// A device that computes nothing: it tracks shapes, bytes and FLOPs. Running a step on it gives the exact memory
+/// A device that computes nothing: it tracks shapes, bytes and FLOPs.
+///
+/// Running a step on it gives the exact memory
 /// and work of that step (`nibble train --plan`).
 public final class PlanningDevice: OperationDevice {
   public let description: DeviceDescription
@@ -13,7 +15,9 @@ public final class PlanningDevice: OperationDevice {
   public init(for description: DeviceDescription) { self.description = description }
 
   public func allocate(_ count: Int, of element: ElementType) -> Memory {
-    PlannedMemory(element: element, count: count, owner: PlannedBlock(device: self, size: count * element.byteCount))
+    // Devices hand out memory in blocks, so the plan counts blocks.
+    let size = Memory.blockByteCount(for: count * element.byteCount)
+    return PlannedMemory(element: element, count: count, owner: PlannedBlock(device: self, size: size))
   }
 
   public func write<Scalar: DeviceScalar>(_ values: [Scalar], to memory: Memory) {}
@@ -31,7 +35,8 @@ public final class PlanningDevice: OperationDevice {
   public func finish() throws { try failure.throwIfSet() }
 
   public func execute(_ operation: some Operation, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    let workspace = operation.workspace(inputs.map(\.type))
+    let needed = operation.workspace(inputs.map(\.type))
+    let workspace = needed > 0 ? Memory.blockByteCount(for: needed) : 0
     memoryUse.add(workspace)
     memoryUse.remove(workspace)
     let cost = operation.cost(inputs.map(\.type), outputs.map(\.type))

@@ -16,9 +16,13 @@ public enum GPT2: Architecture {
     guard layers >= 0, layers < 1 << 16 else {
       throw ModelError.impossible(path: reader.path, problems: ["the number of layers is \(layers)"])
     }
-    guard heads > 0, width.isMultiple(of: heads) else {
+    guard heads > 0, width > 0, width.isMultiple(of: heads) else {
       throw ModelError.impossible(
         path: reader.path, problems: ["\(heads) heads do not divide a width of \(width)"])
+    }
+    let usualHidden = width.multipliedReportingOverflow(by: 4)
+    guard !usualHidden.overflow else {
+      throw ModelError.impossible(path: reader.path, problems: ["the model dimension is \(width)"])
     }
     for (key, usual) in [("scale_attn_weights", true), ("scale_attn_by_inverse_layer_idx", false)] {
       guard try reader.bool(key, default: usual) == usual else {
@@ -27,12 +31,13 @@ public enum GPT2: Architecture {
     }
     return ModelConfiguration(
       architecture: "gpt2", layers: layers, modelDimension: width, heads: heads, keyValueHeads: heads,
-      headDimension: heads > 0 ? width / heads : 0,
-      hiddenDimension: try reader.optionalInteger("n_inner") ?? 4 * width,
+      headDimension: width / heads,
+      hiddenDimension: try reader.optionalInteger("n_inner") ?? usualHidden.partialValue,
       vocabularySize: try reader.integer("vocab_size"),
       contextLength: try reader.optionalInteger("n_positions") ?? 1024,
       normEpsilon: try reader.number("layer_norm_epsilon", default: 1e-5),
-      tiesEmbeddings: try reader.bool("tie_word_embeddings", default: true), attentionBias: true, mlpBias: true,
+      tiesEmbeddings: try reader.bool("tie_word_embeddings", default: true), attentionBias: true,
+      mlpBias: true,
       activation: try reader.activation("activation_function", default: .geluTanh),
       initialDeviation: try reader.number("initializer_range", default: 0.02),
       endOfText: try reader.tokens("eos_token_id"), beginOfText: try reader.tokens("bos_token_id").first,
@@ -81,7 +86,8 @@ public enum GPT2: Architecture {
     }
     norm("transformer.ln_f")
     if !c.tiesEmbeddings {
-      list.append(ParameterSpecification("lm_head.weight", [c.vocabularySize, c.modelDimension], decays: true))
+      list.append(
+        ParameterSpecification("lm_head.weight", [c.vocabularySize, c.modelDimension], decays: true))
     }
     return list
   }
@@ -109,7 +115,8 @@ public enum GPT2: Architecture {
     let named = NamedParameters(store)
     func norm(_ name: String) throws -> NormLayer {
       .layer(
-        weight: try named(name + ".weight"), bias: try named(name + ".bias"), epsilon: configuration.normEpsilon)
+        weight: try named(name + ".weight"), bias: try named(name + ".bias"),
+        epsilon: configuration.normEpsilon)
     }
     let blocks = try (0..<configuration.layers).map { layer -> Decoder.Block in
       let prefix = "transformer.h.\(layer)."
@@ -123,7 +130,8 @@ public enum GPT2: Architecture {
         feedForwardNorm: try norm(prefix + "ln_2"),
         feedForward: .plain(
           up: try named.linear(prefix + "mlp.c_fc", isTransposed: true),
-          down: try named.linear(prefix + "mlp.c_proj", isTransposed: true), activation: configuration.activation))
+          down: try named.linear(prefix + "mlp.c_proj", isTransposed: true),
+          activation: configuration.activation))
     }
     let embedding = try named("transformer.wte.weight")
     return Decoder(

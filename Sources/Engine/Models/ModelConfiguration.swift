@@ -34,7 +34,8 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var source: JSONObject
 
   public init(
-    architecture: String, layers: Int, modelDimension: Int, heads: Int, keyValueHeads: Int, headDimension: Int,
+    architecture: String, layers: Int, modelDimension: Int, heads: Int, keyValueHeads: Int,
+    headDimension: Int,
     hiddenDimension: Int, vocabularySize: Int, contextLength: Int, normEpsilon: Double = 1e-5,
     tiesEmbeddings: Bool = true, attentionBias: Bool = false, mlpBias: Bool = false,
     activation: Activation = .silu, rope: RotarySettings? = nil, windows: [Int?] = [],
@@ -83,7 +84,24 @@ public struct ModelConfiguration: Sendable, Equatable {
     }
     if windows.count != layers { problems.append("\(windows.count) attention windows for \(layers) layers") }
     if windows.contains(where: { ($0 ?? 1) < 1 }) { problems.append("an attention window is not positive") }
-    if !(normEpsilon > 0) { problems.append("the norm's epsilon is \(normEpsilon)") }
+    if !(normEpsilon > 0 && normEpsilon < 1) { problems.append("the norm's epsilon is \(normEpsilon)") }
+    if !(initialDeviation >= 0 && initialDeviation < 1e6) {
+      problems.append("the deviation of initial weights is \(initialDeviation)")
+    }
+    if layers >= 1 << 16 { problems.append("the layers are \(layers)") }
+    if let rope, rope.rotaryDimensions > headDimension {
+      problems.append("\(rope.rotaryDimensions) of \(headDimension) dimensions rotate")
+    }
+    let count = approximateParameterCount
+    if count > 0x1p40 { problems.append("the model has about \(count) parameters, more than 2^40") }
     return problems
+  }
+
+  /// Parameters without gains and biases, in floating point: products of impossible shapes overflow integers.
+  private var approximateParameterCount: Double {
+    let width = Double(modelDimension)
+    let attention = 2 * width * (Double(heads) + Double(keyValueHeads)) * Double(headDimension)
+    let tables = width * (2 * Double(vocabularySize) + (rope == nil ? Double(contextLength) : 0))
+    return tables + Double(layers) * (attention + 3 * width * Double(hiddenDimension))
   }
 }

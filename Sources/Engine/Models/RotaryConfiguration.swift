@@ -4,16 +4,21 @@ import Files
 enum RotaryConfiguration {
   static func read(_ reader: ConfigurationReader, headDimension: Int) throws -> RotarySettings {
     let section = try reader.section("rope_parameters") ?? reader.section("rope_scaling")
-    let theta = try section.flatMap { $0.object["rope_theta"] == nil ? nil : try $0.number("rope_theta", default: 1e4) }
+    let theta =
+      try section.flatMap { $0.object["rope_theta"] == nil ? nil : try $0.number("rope_theta", default: 1e4) }
       ?? reader.number("rope_theta", default: 1e4)
-    let factor = try section?.number("partial_rotary_factor", default: 1)
+    let factor =
+      try section?.number("partial_rotary_factor", default: 1)
       ?? reader.number("partial_rotary_factor", default: 1)
     guard theta > 0, theta.isFinite, factor > 0, factor <= 1 else {
-      throw ModelError.impossible(path: reader.path, problems: ["rope_theta is \(theta), partial_rotary_factor \(factor)"])
+      throw ModelError.impossible(
+        path: reader.path, problems: ["rope_theta is \(theta), partial_rotary_factor \(factor)"])
     }
-    let rotary = Int(Double(headDimension) * factor)
+    // Larger heads are refused with the other impossible shapes.
+    let rotary = Int(exactly: (Double(headDimension) * factor).rounded(.down)) ?? 0
     guard rotary > 0, rotary.isMultiple(of: 2) else {
-      throw ModelError.impossible(path: reader.path, problems: ["\(rotary) of \(headDimension) dimensions rotate"])
+      throw ModelError.impossible(
+        path: reader.path, problems: ["\(rotary) of \(headDimension) dimensions rotate"])
     }
     return RotarySettings(
       theta: theta, rotaryDimensions: rotary,
@@ -59,8 +64,33 @@ enum RotaryConfiguration {
       json["rope_theta"] = .number(rope.theta)
       return
     }
-    var section = source["rope_parameters"]?.objectValue ?? ["rope_type": "default"]
+    var section = source["rope_parameters"]?.objectValue ?? self.section(of: rope, configuration)
     section["rope_theta"] = .number(rope.theta)
     json["rope_parameters"] = .object(section)
+  }
+
+  /// `rope_parameters` of a model that was not read from a config.json.
+  private static func section(of rope: RotarySettings, _ configuration: ModelConfiguration) -> JSONObject {
+    var section: JSONObject
+    switch rope.scaling {
+    case .none: section = ["rope_type": "default"]
+    case .linear(let factor): section = ["rope_type": "linear", "factor": .number(factor)]
+    case .llama3(let factor, let low, let high, let originalContext):
+      section = [
+        "rope_type": "llama3", "factor": .number(factor), "low_freq_factor": .number(low),
+        "high_freq_factor": .number(high),
+        "original_max_position_embeddings": .integer(Int64(originalContext)),
+      ]
+    case .yarn(let factor, let betaFast, let betaSlow, let originalContext):
+      section = [
+        "rope_type": "yarn", "factor": .number(factor), "beta_fast": .number(betaFast),
+        "beta_slow": .number(betaSlow), "original_max_position_embeddings": .integer(Int64(originalContext)),
+      ]
+    }
+    if rope.rotaryDimensions != configuration.headDimension {
+      let share = Double(rope.rotaryDimensions) / Double(configuration.headDimension)
+      section["partial_rotary_factor"] = .number(share)
+    }
+    return section
   }
 }

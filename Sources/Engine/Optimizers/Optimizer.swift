@@ -65,7 +65,8 @@ public final class Optimizer {
     stepCount += 1
     for group in groups {
       let step = OptimizerStep(
-        number: stepCount, learningRate: learningRate, peakLearningRate: peakLearningRate, decays: group.decays)
+        number: stepCount, learningRate: learningRate, peakLearningRate: peakLearningRate,
+        decays: group.decays)
       store.device.writeSmall(rule.hyperparameters(step).map { Float($0) }, to: group.hyperparameters)
       apply(to: group, clip: clip, on: tape)
     }
@@ -85,8 +86,14 @@ public final class Optimizer {
       values, Tensor(group.gradients, shape: shape), clip.factor, clip.isFinite,
       Tensor(group.hyperparameters, shape: [hyperCount]),
     ]
-    let outputs = Dictionary(uniqueKeysWithValues: ([values] + state).enumerated().map { ($0.offset, $0.element) })
+    let outputs = Dictionary(
+      uniqueKeysWithValues: ([values] + state).enumerated().map { ($0.offset, $0.element) })
     tape.apply(Pointwise(program, operands: operands), inputs + state, into: outputs)
+  }
+
+  /// The names of all state tensors in checkpoints.
+  var stateTensorNames: [String] {
+    rule.stateNames.flatMap { state in store.parameters.map { "\(state).\($0.name)" } }
   }
 
   /// The state of one parameter by `<state>.<parameter>`, the name in checkpoints.

@@ -4,6 +4,8 @@ public import Files
 public final class MetricsLog {
   private let descriptor: AppendingFile
   private let events: EventFile?
+  /// Seconds that earlier processes trained, by the last line that was kept; 0 for a new run.
+  let secondsBefore: Double
 
   /// - Parameters:
   ///   - folder: The run folder.
@@ -11,23 +13,35 @@ public final class MetricsLog {
   ///   - events: Where TensorBoard events go, nil for none.
   public init(folder: String, after step: Int, events: EventFile?) throws {
     let path = folder + "/metrics.jsonl"
-    if Folder.exists(path) { try MetricsLog.truncate(path, after: step) }
+    secondsBefore = Folder.exists(path) ? try MetricsLog.truncate(path, after: step) : 0
     descriptor = try AppendingFile(path: path)
     self.events = events
   }
 
   /// Keeps the lines up to `step`; a torn last line is dropped.
-  private static func truncate(_ path: String, after step: Int) throws {
+  ///
+  /// - Returns: The time of the last line that was kept.
+  private static func truncate(_ path: String, after step: Int) throws -> Double {
     let file = try MappedFile(path: path)
     let bytes = try file.bytes(in: 0..<file.count)
-    let kept = bytes.split(separator: UInt8(ascii: "\n")).filter { line in
-      guard let number = (try? JSON.parse(Array(line)))?["step"]?.integerValue else { return false }
-      return number <= step
+    var seconds = 0.0
+    var kept: [UInt8] = []
+    for line in bytes.split(separator: UInt8(ascii: "\n")) {
+      // A line that cannot be read was torn by a crash.
+      guard let json = try? JSON.parse(Array(line)), let number = json["step"]?.integerValue, number <= step
+      else {
+        continue
+      }
+      seconds = json["time_s"]?.doubleValue ?? seconds
+      kept += line + [UInt8(ascii: "\n")]
     }
-    try AtomicFile.write(kept.flatMap { Array($0) + [UInt8(ascii: "\n")] }, to: path)
+    try AtomicFile.write(kept, to: path)
+    return seconds
   }
 
-  /// Appends one update. JSON has no NaN: such values become null and are named in `nonfinite`.
+  /// Appends one update.
+  ///
+  /// JSON has no NaN: such values become null and are named in `nonfinite`.
   public func append(_ metrics: StepMetrics, wallTime: Double) throws {
     try descriptor.append(metrics.json.serializedBytes(.compact) + [UInt8(ascii: "\n")])
     guard let events else { return }

@@ -67,7 +67,6 @@ public final class Trainer {
   private let metrics: MetricsLog
   private let attachments: [TrainingCheckpoint.Attachment]
   private let clock: () -> Double
-  private var validationLoss: Double?
   private var lastSaved: Int?
 
   /// The text of a run and how tokens become text again.
@@ -81,7 +80,8 @@ public final class Trainer {
     public let stopTokens: Set<Int32>
 
     public init(
-      sampler: BatchSampler, validation: EvaluationWindows?, hash: String, encode: @escaping (String) -> [Int32],
+      sampler: BatchSampler, validation: EvaluationWindows?, hash: String,
+      encode: @escaping (String) -> [Int32],
       decode: @escaping ([Int32]) -> String, stopTokens: Set<Int32>,
     ) {
       self.sampler = sampler
@@ -106,7 +106,8 @@ public final class Trainer {
       throw TrainingError.otherData(expected: state.dataHash, found: data.hash)
     }
     self.options = options
-    self.state = state
+    self.state =
+      state
       ?? TrainingState(totalSteps: options.steps, seed: options.seed, dataHash: data.hash)
     // A resumed run may be longer or shorter than it was: its checkpoints say what holds now.
     self.state.totalSteps = options.steps
@@ -119,7 +120,9 @@ public final class Trainer {
     lastSaved = state?.step
   }
 
-  /// Trains to the end or until asked to stop. Saves in both cases.
+  /// Trains to the end or until asked to stop.
+  ///
+  /// Saves in both cases.
   public func run(_ observer: any TrainingObserver) throws -> TrainingOutcome {
     let start = clock()
     var timed: [Double] = []
@@ -128,12 +131,15 @@ public final class Trainer {
       let (result, learningRate) = try update()
       let seconds = clock() - began
       timed.append(seconds)
-      if timed.count == Self.timedSteps, let wanted = options.seconds { choose(wanted, timed, start, observer) }
+      if timed.count == Self.timedSteps, let wanted = options.seconds {
+        choose(wanted, timed, start, observer)
+      }
       let isLast = state.step == options.steps
-      try afterUpdate(result, learningRate, seconds, start, isLast: isLast, observer)
+      let isBest = try afterUpdate(result, learningRate, seconds, start, isLast: isLast, observer)
       let request = observer.request()
       let isDue = options.checkpointInterval > 0 && state.step.isMultiple(of: options.checkpointInterval)
-      if isDue || isLast || request != .goOn { try save(observer) }
+      // The best weights are saved when they are measured: later ones are no substitute.
+      if isDue || isLast || isBest || request != .goOn { try save(isBest: isBest, observer) }
       if request == .stop, !isLast { return .stopped }
     }
     return .finished
@@ -159,8 +165,12 @@ public final class Trainer {
 
   private func nonFinite(_ result: TrainingStep.Result, _ batches: [Batch]) throws -> TrainingError {
     let place = try step.firstNonFinite(batches)
-    if lastSaved != state.step { try write() }
-    let value = result.loss.isFinite ? "gradient norm \(result.gradientNorm.isNaN ? .nan : result.gradientNorm)" : "loss \(result.loss)"
+    if lastSaved != state.step || !Folder.exists(folder.checkpointPath(step: state.step)) {
+      try write(isBest: false)
+    }
+    // A NaN can carry a sign, which says nothing.
+    let norm = result.gradientNorm.isNaN ? .nan : result.gradientNorm
+    let value = result.loss.isFinite ? "gradient norm \(norm)" : "loss \(result.loss)"
     return .nonFinite(
       step: state.step + 1, value: value, place: place, checkpoint: folder.checkpointPath(step: state.step))
   }
@@ -168,31 +178,35 @@ public final class Trainer {
   /// Updates that are timed before their number is chosen.
   private static let timedSteps = 8
 
-  /// The first updates (those that compile kernels, too) are over: how many fit into the time asked for?
-  private func choose(_ wanted: Double, _ timed: [Double], _ start: Double, _ observer: any TrainingObserver) {
+  /// Chooses how many updates fit into the time asked for, once the first ones, which compile kernels, are over.
+  private func choose(_ wanted: Double, _ timed: [Double], _ start: Double, _ observer: any TrainingObserver)
+  {
     let typical = timed.dropFirst(3).sorted()[(timed.count - 3) / 2]
     let left = wanted - (clock() - start)
     // A twentieth of the time is left for evaluations, samples and checkpoints.
     let fitting = min(max(1, 0.95 * left / max(typical, 1e-6)), 1e12)
     let chosen = min(options.steps, state.step + Int(fitting))
     guard chosen != options.steps else { return }
-    options.steps = chosen
-    options.schedule.decaySteps = options.schedule.decaySteps * chosen / max(1, options.schedule.totalSteps)
-    options.schedule.totalSteps = chosen
-    options.schedule.warmupSteps = min(options.schedule.warmupSteps, max(1, options.steps / 10))
+    options.take(chosenSteps: chosen)
     state.totalSteps = options.steps
     observer.didChoose(totalSteps: options.steps, secondsPerStep: typical)
   }
 
+  /// Evaluates and samples where it is time, and records the update.
+  ///
+  /// - Returns: Whether the validation loss is the best so far.
   private func afterUpdate(
     _ result: TrainingStep.Result, _ learningRate: Double, _ seconds: Double, _ start: Double, isLast: Bool,
     _ observer: any TrainingObserver,
-  ) throws {
-    validationLoss = nil
+  ) throws -> Bool {
+    var validationLoss: Double?
+    var isBest = false
     let interval = options.evaluationInterval
     if let windows = data.validation, isLast || (interval > 0 && state.step.isMultiple(of: interval)) {
       let evaluation = try evaluate(windows)
       validationLoss = evaluation.loss
+      isBest = evaluation.loss < state.bestValidationLoss ?? .infinity
+      if isBest { state.bestValidationLoss = evaluation.loss }
       observer.didEvaluate(evaluation, step: state.step)
     }
     if options.sampleInterval > 0, isLast || state.step.isMultiple(of: options.sampleInterval) {
@@ -202,9 +216,10 @@ public final class Trainer {
       step: state.step, tokens: state.tokens, loss: result.loss, learningRate: learningRate,
       gradientNorm: result.gradientNorm, tokensPerSecond: Double(options.tokensPerStep) / seconds,
       validationLoss: validationLoss, memoryByteCount: step.model.parameters.device.memoryUse.peak,
-      seconds: clock() - start)
+      seconds: metrics.secondsBefore + clock() - start)
     try metrics.append(line, wallTime: clock())
     observer.didStep(line, totalSteps: options.steps)
+    return isBest
   }
 
   /// Validation loss over ``TrainingOptions/evaluationTokens`` or everything.
@@ -236,23 +251,19 @@ public final class Trainer {
 
   // MARK: Checkpoints
 
-  private func save(_ observer: any TrainingObserver) throws {
+  private func save(isBest: Bool, _ observer: any TrainingObserver) throws {
     guard lastSaved != state.step else { return }
-    var isBest = false
-    if let validationLoss, validationLoss < state.bestValidationLoss ?? .infinity {
-      state.bestValidationLoss = validationLoss
-      isBest = true
-    }
-    try write()
-    if isBest { try folder.point("best", to: state.step) }
+    try write(isBest: isBest)
     try folder.prune(keeping: options.keptCheckpoints)
     observer.didSaveCheckpoint(folder.checkpointPath(step: state.step), step: state.step, isBest: isBest)
   }
 
-  private func write() throws {
+  private func write(isBest: Bool) throws {
     try TrainingCheckpoint.write(
       state, model: step.model, optimizer: step.optimizer, attachments: attachments,
       to: folder.checkpointPath(step: state.step))
+    // First, so that the best loss in the state of `latest` is never better than the one `best` points to.
+    if isBest { try folder.point("best", to: state.step) }
     try folder.point("latest", to: state.step)
     lastSaved = state.step
   }

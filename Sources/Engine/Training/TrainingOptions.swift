@@ -23,13 +23,14 @@ public struct TrainingOptions: Sendable, Equatable {
   public var sampleInterval: Int
   public var sampleTokens: Int
   public var samplePrompt: String
-  /// Updates between checkpoints, 0 for none but the last.
+  /// Updates between checkpoints, 0 for none but the last. The best evaluation so far is always saved.
   public var checkpointInterval: Int
   /// Checkpoints kept beside the best one.
   public var keptCheckpoints: Int
 
   public init(
-    steps: Int, seconds: Double? = nil, seed: UInt64, contextLength: Int, sequencesPerStep: Int, microBatch: Int,
+    steps: Int, seconds: Double? = nil, seed: UInt64, contextLength: Int, sequencesPerStep: Int,
+    microBatch: Int,
     schedule: LearningRateSchedule, clip: Double = 1, loss: LossOptions = LossOptions(),
     evaluationInterval: Int = 0, evaluationTokens: Int = 0, sampleInterval: Int = 0, sampleTokens: Int = 64,
     samplePrompt: String = "", checkpointInterval: Int = 0, keptCheckpoints: Int = 3,
@@ -53,6 +54,18 @@ public struct TrainingOptions: Sendable, Equatable {
   }
 
   public var tokensPerStep: Int { sequencesPerStep * contextLength }
+
+  /// Takes the number of updates that was chosen from the time the run was given.
+  ///
+  /// The schedule shrinks or grows with it. A resumed run takes the number in its checkpoint in the same way.
+  public mutating func take(chosenSteps total: Int) {
+    seconds = nil
+    steps = total
+    let scaled = schedule.decaySteps.multipliedReportingOverflow(by: total)
+    schedule.decaySteps = scaled.overflow ? total : scaled.partialValue / max(1, schedule.totalSteps)
+    schedule.totalSteps = total
+    schedule.warmupSteps = min(schedule.warmupSteps, max(1, total / 10))
+  }
 }
 
 /// Variations of the training loss; evaluation always measures plain cross-entropy.

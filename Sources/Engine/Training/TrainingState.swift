@@ -51,6 +51,14 @@ public struct TrainingState: Sendable, Equatable {
     self.seed = seed
     let best = try reader.number("best_validation_loss", default: .nan)
     bestValidationLoss = best.isNaN ? nil : best
+    // Far above every real run, far below what overflows when it is multiplied with a batch.
+    for (key, value) in [("step", step), ("total_steps", totalSteps)] where value < 0 || value > 1 << 40 {
+      throw ModelError.badValue(key: key, value: "\(value)", expected: "0 to 2^40", path: reader.path)
+    }
+    for (key, value) in [("tokens", tokens), ("data_sequences", sequences)] where value < 0 || value > 1 << 60
+    {
+      throw ModelError.badValue(key: key, value: "\(value)", expected: "0 to 2^60", path: reader.path)
+    }
   }
 }
 
@@ -94,7 +102,8 @@ public enum TrainingCheckpoint {
     return try TrainingState(ConfigurationReader(object, path: file))
   }
 
-  private static func writeOptimizer(_ optimizer: Optimizer, _ store: ParameterStore, to path: String) throws {
+  private static func writeOptimizer(_ optimizer: Optimizer, _ store: ParameterStore, to path: String) throws
+  {
     let declarations = optimizer.rule.stateNames.flatMap { state in
       store.parameters.map { SafetensorsDeclaration("\(state).\($0.name)", .float32, $0.shape.dimensions) }
     }
@@ -112,9 +121,17 @@ public enum TrainingCheckpoint {
   public static func restore(_ optimizer: Optimizer, from path: String, on device: any Device) throws {
     let file = try SafetensorsFile(path: path + "/" + optimizerFile)
     let name = type(of: optimizer.rule).name
-    guard file.metadata["optimizer"] == name, let step = file.metadata["step"].flatMap({ Int($0) }) else {
+    guard file.metadata["optimizer"] == name else {
       throw ModelError.badValue(
         key: "optimizer", value: file.metadata["optimizer"] ?? "missing", expected: name, path: file.path)
+    }
+    guard let step = file.metadata["step"].flatMap({ Int($0) }), 0...(1 << 40) ~= step else {
+      throw ModelError.badValue(
+        key: "step", value: file.metadata["step"] ?? "missing", expected: "0 to 2^40", path: file.path)
+    }
+    let found = file.entries.map(\.name)
+    if let missing = optimizer.stateTensorNames.first(where: { !found.contains($0) }) {
+      throw ModelError.missingTensor(name: missing, path: file.path, found: found)
     }
     for entry in file.entries {
       guard let memory = optimizer.stateMemory(named: entry.name), memory.count == entry.elementCount else {

@@ -18,12 +18,13 @@ public final class TrainingStep {
 
   /// What an update tells.
   public struct Result: Sendable {
-    /// Mean training loss of the step's tokens, in nats.
+    /// Mean cross-entropy of the step's tokens in nats: with label smoothing, without the z-loss, so that runs
+    /// with and without it can be compared.
     public let loss: Double
     /// The norm of the whole gradient before clipping.
     public let gradientNorm: Double
-
-    public var isFinite: Bool { loss.isFinite && gradientNorm.isFinite }
+    /// Whether loss and gradient are finite; if not, the update was not made.
+    public let isFinite: Bool
   }
 
   /// Runs an update and waits for its loss: the only wait of a step.
@@ -31,18 +32,41 @@ public final class TrainingStep {
   /// The loss is the sum over all scored tokens of the step divided by their number, whatever the split into
   /// micro-batches. When a value is not finite the parameters stay as they were.
   public func run(_ batches: [Batch], learningRate: Double, peakLearningRate: Double) throws -> Result {
-    let scored = batches.reduce(0) { $0 + $1.targetCount }
-    let losses = batches.map { addGradients(of: $0, scale: 1 / Double(max(1, scored)), observer: nil) }
+    let scale = TrainingStep.scale(of: batches)
+    let losses = batches.map { addGradients(of: $0, scale: scale, observer: nil) }
     let tape = Tape(on: device, isRecording: false)
-    guard let gradients = model.parameters.gradients else { preconditionFailure("a training step needs gradients") }
+    guard let gradients = model.parameters.gradients else {
+      preconditionFailure("a training step needs gradients")
+    }
     model.parameters.completeGradients()
     let clipped = clip(Tensor(gradients, shape: [gradients.count]), on: tape)
     optimizer.step(learningRate: learningRate, peakLearningRate: peakLearningRate, clip: clipped, on: tape)
-    let norm = try device.read(clipped.norm.memory, as: Float.self)
-    let sum = try losses.reduce(0.0) { try $0 + device.read($1.memory, as: Float.self).reduce(0) { $0 + Double($1) } }
-    let result = Result(loss: sum, gradientNorm: Double(norm.first ?? .nan))
-    if !(norm.first ?? .nan).isFinite || norm.first ?? 0 >= 1e30 { optimizer.restore(stepCount: optimizer.stepCount - 1) }
-    return result
+    let norm = try device.read(clipped.norm.memory, as: Float.self).first ?? .nan
+    let isKept = try device.read(clipped.isFinite.memory, as: Float.self).first == 1
+    if !isKept { optimizer.restore(stepCount: optimizer.stepCount - 1) }
+    let loss = try crossEntropy(losses, batches, scale: scale)
+    return Result(loss: loss, gradientNorm: Double(norm), isFinite: isKept && loss.isFinite)
+  }
+
+  /// One over the scored tokens of all micro-batches.
+  private static func scale(of batches: [Batch]) -> Double {
+    1 / Double(max(1, batches.reduce(0) { $0 + $1.targetCount }))
+  }
+
+  /// The losses without their z-loss.
+  private func crossEntropy(_ losses: [CrossEntropyResult], _ batches: [Batch], scale: Double) throws
+    -> Double
+  {
+    var sum = 0.0
+    for (result, batch) in zip(losses, batches) {
+      sum += try device.read(result.loss.memory, as: Float.self).reduce(0) { $0 + Double($1) }
+      guard loss.zLoss != 0 else { continue }
+      for (logSumExp, label) in zip(try result.logSumExp.floats(on: device), batch.labels)
+      where label != Batch.ignoredLabel {
+        sum -= loss.zLoss * scale * Double(logSumExp) * Double(logSumExp)
+      }
+    }
+    return sum
   }
 
   /// Forward and backward of one micro-batch; adds to the gradients in the store.
@@ -50,7 +74,7 @@ public final class TrainingStep {
   /// - Parameter scale: One over the scored tokens of the whole step.
   private func addGradients(
     of batch: Batch, scale: Double, observer: ((String, String, [Tensor]) -> Void)?,
-  ) -> Tensor {
+  ) -> CrossEntropyResult {
     let tape = Tape(on: device, isRecording: true)
     tape.observer = observer
     let shape: Shape = [batch.sequences, batch.context]
@@ -65,7 +89,7 @@ public final class TrainingStep {
           labelSmoothing: loss.labelSmoothing, softcap: loss.softcap, zLoss: loss.zLoss, scale: scale))
     }
     tape.backward(from: result.loss)
-    return result.loss
+    return result
   }
 
   /// Repeats a step's forward and backward and names the first operation with a non-finite result.
@@ -73,9 +97,9 @@ public final class TrainingStep {
   /// - Returns: For example `matmul in layers.3.mlp (forward)`; nil when every value is finite this time.
   public func firstNonFinite(_ batches: [Batch]) throws -> String? {
     var found: String?
-    let scored = batches.reduce(0) { $0 + $1.targetCount }
+    let scale = TrainingStep.scale(of: batches)
     for batch in batches where found == nil {
-      _ = addGradients(of: batch, scale: 1 / Double(max(1, scored))) { [device] operation, scope, outputs in
+      _ = addGradients(of: batch, scale: scale) { [device] operation, scope, outputs in
         guard found == nil else { return }
         let isBad = outputs.contains { output in
           guard output.type.element == .float32 else { return false }
@@ -84,8 +108,10 @@ public final class TrainingStep {
         }
         guard isBad else { return }
         let suffix = ".backward"
-        found = scope.hasSuffix(suffix)
-          ? "\(operation) in \(scope.dropLast(suffix.count)) (backward)" : "\(operation) in \(scope) (forward)"
+        found =
+          scope.hasSuffix(suffix)
+          ? "\(operation) in \(scope.dropLast(suffix.count)) (backward)"
+          : "\(operation) in \(scope) (forward)"
       }
     }
     model.parameters.clearGradients()

@@ -72,10 +72,6 @@ extension TrainingOptions {
   /// Takes the number of updates that an earlier call chose from the time it was given; see ``Trainer``.
   mutating func takeChosenSteps(_ total: Int) {
     guard total != steps, total != Self.unlimitedSteps else { return }
-    seconds = nil
-    steps = total
-    schedule.decaySteps = schedule.decaySteps * total / max(1, schedule.totalSteps)
-    schedule.totalSteps = total
-    schedule.warmupSteps = min(schedule.warmupSteps, max(1, total / 10))
+    take(chosenSteps: total)
   }
 }
