@@ -1,4 +1,6 @@
-/// Everything that a training run does, as plain values. The command line makes it from the configuration.
+/// Everything that a training run does, as plain values.
+///
+/// The command line makes it from the configuration.
 public struct TrainingOptions: Sendable, Equatable {
   /// Updates in all.
   public var steps: Int
@@ -23,7 +25,9 @@ public struct TrainingOptions: Sendable, Equatable {
   public var sampleInterval: Int
   public var sampleTokens: Int
   public var samplePrompt: String
-  /// Updates between checkpoints, 0 for none but the last. The best evaluation so far is always saved.
+  /// Updates between checkpoints, 0 for none but the last.
+  ///
+  /// The best evaluation so far is always saved.
   public var checkpointInterval: Int
   /// Checkpoints kept beside the best one.
   public var keptCheckpoints: Int
@@ -73,7 +77,9 @@ public struct LossOptions: Sendable, Hashable {
   public var labelSmoothing: Double
   /// Coefficient of the squared log-partition.
   public var zLoss: Double
-  /// Soft cap of the logits, 0 for none. Part of the model: evaluation uses it too.
+  /// Soft cap of the logits, 0 for none.
+  ///
+  /// Part of the model: evaluation uses it too.
   public var softcap: Double
 
   public init(labelSmoothing: Double = 0, zLoss: Double = 0, softcap: Double = 0) {
