@@ -64,7 +64,7 @@ struct Failure: UserError {
     switch error {
     case .noSuchDevice, .workGroupTooLarge, .localMemoryTooLarge, .outOfMemory, .allocationTooLarge:
       .doesNotFit
-    case .missingSource: .invalidInput
+    case .missingSource, .noKernelFolder, .invalidVariable: .invalidInput
     case .buildFailed, .missingKernel, .argumentMismatch, .launchFailed, .callFailed: .internalError
     }
   }
