@@ -16,7 +16,7 @@
 // of TILE_ROWS x TILE_COLUMNS named accumulators (LLVM does not keep an array of them in registers). A is
 // read in place through two strides, so both its transpositions are the same code. Nothing is read past an
 // edge: row offsets stop at the last row, B panels are padded with zeros. The host needs no scratch memory.
-// Method: Goto & van de Geijn 2008; Van Zee & van de Geijn 2015.   Swift: Families/MatMul.swift
+// Method: Goto & van de Geijn 2008; Van Zee & van de Geijn 2015.   Swift: Operations/MatMulLaunch.swift
 
 #ifndef VECTOR
 #define VECTOR 16 // floats per vector: 16 (AVX-512, tile 12 x 32) or 8 (AVX2, tile 6 x 16)

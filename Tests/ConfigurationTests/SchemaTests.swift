@@ -45,7 +45,7 @@ import Testing
     #expect(
       text.contains(
         "\"learning_rate\":{\"description\":\"Highest learning rate of the schedule.\",\"type\":\"number\","
-          + "\"exclusiveMinimum\":0,\"maximum\":1000,\"default\":0.0003}"))
+          + "\"exclusiveMinimum\":0,\"maximum\":1e+30,\"default\":0.0003}"))
     #expect(
       text.contains(
         "\"kind\":{\"description\":\"Rule that updates the weights.\",\"enum\":[\"adamw\",\"sgd\"],\"default\":\"adamw\"}"

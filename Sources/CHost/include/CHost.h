@@ -90,4 +90,7 @@ nibble_row_statistics nibble_softmax_statistics(const float *_Nonnull x, long co
 void nibble_cross_entropy_gradient(float *_Nonnull d, const float *_Nonnull x, long count, float cap,
                                    float maximum, float factor, float uniform);
 
+/// Processors that the scheduler may put this process on (`taskset` and the like are respected).
+long nibble_usable_processors(void);
+
 #endif

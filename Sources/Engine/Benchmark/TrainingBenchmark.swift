@@ -1,5 +1,5 @@
 import Glibc
-public import Kernels
+import Kernels
 
 /// Times whole training steps of a model on random tokens.
 public struct TrainingBenchmark {

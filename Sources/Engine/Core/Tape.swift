@@ -160,7 +160,8 @@ public final class Tape {
   /// - Parameter loss: A tensor of one element.
   public func backward(from loss: Tensor) {
     precondition(loss.shape.count == 1, "backward starts from one number, not from \(loss.shape)")
-    let one = Tensor([Float(1)], shape: loss.shape, on: device)
+    let one = Tensor(device.allocate(1, of: .float32), shape: loss.shape)
+    device.writeSmall([1], to: one.memory)
     checkRoots([(loss, one)], hasUnitCotangent: true)
     _ = propagate([(loss, one)])
   }

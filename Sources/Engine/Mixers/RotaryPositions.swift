@@ -7,7 +7,8 @@ final class RotaryPositions {
 
   init(_ settings: RotarySettings, on device: any OperationDevice) throws {
     frequencies = try RotaryFrequencies(
-      rotaryDimensions: settings.rotaryDimensions, theta: settings.theta, scaling: settings.scaling)
+      rotaryDimensions: settings.rotaryDimensions, theta: settings.theta, scaling: settings.scaling,
+      attentionFactor: settings.attentionFactor)
     self.device = device
   }
 
@@ -20,7 +21,10 @@ final class RotaryPositions {
     if let table, positions <= length { return table }
     // Doubling: decoding asks for one more position each time.
     length = max(positions, 2 * length)
-    let made = RotaryTable(frequencies, positions: length, on: device)
+    let made =
+      device is PlanningDevice
+      ? RotaryTable(planned: frequencies, positions: length, on: device)
+      : RotaryTable(frequencies, positions: length, on: device)
     table = made
     return made
   }

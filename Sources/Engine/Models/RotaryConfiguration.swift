@@ -22,7 +22,23 @@ enum RotaryConfiguration {
     }
     return RotarySettings(
       theta: theta, rotaryDimensions: rotary,
-      scaling: try section.map { try scaling($0, outer: reader) } ?? .none)
+      scaling: try section.map { try scaling($0, outer: reader) } ?? .none,
+      attentionFactor: try section.flatMap { try attentionFactor($0) })
+  }
+
+  /// The factor of cosines and sines where the file gives one; variants that are not computed are refused.
+  private static func attentionFactor(_ section: ConfigurationReader) throws -> Double? {
+    for key in ["mscale", "mscale_all_dim"] {
+      let value = try section.number(key, default: 0)
+      guard value == 0 else {
+        throw ModelError.badValue(key: key, value: "\(value)", expected: "no such key", path: section.path)
+      }
+    }
+    guard try section.bool("truncate", default: true) else {
+      throw ModelError.badValue(key: "truncate", value: "false", expected: "true", path: section.path)
+    }
+    let factor = try section.number("attention_factor", default: 0)
+    return factor == 0 ? nil : factor
   }
 
   private static func scaling(

@@ -4,10 +4,15 @@ public struct RotarySettings: Sendable, Hashable {
   /// How many values of a head turn.
   public var rotaryDimensions: Int
   public var scaling: RotaryScaling
+  /// Multiplies cosines and sines; nil takes what the scaling says.
+  public var attentionFactor: Double?
 
-  public init(theta: Double, rotaryDimensions: Int, scaling: RotaryScaling = .none) {
+  public init(
+    theta: Double, rotaryDimensions: Int, scaling: RotaryScaling = .none, attentionFactor: Double? = nil
+  ) {
     self.theta = theta
     self.rotaryDimensions = rotaryDimensions
     self.scaling = scaling
+    self.attentionFactor = attentionFactor
   }
 }

@@ -72,8 +72,10 @@ struct NormBackward: Sendable {
   func run(on device: HostDevice, _ inputs: [Tensor], _ outputs: [Tensor]) {
     let (rows, dim) = (rows, inputs[0].shape.last)
     let tensors = operands.tensors(inputs, outputs)
+    let gainMemory = tensors.gain(on: device, offset: weightOffset, dim: dim)
+    defer { withExtendedLifetime(gainMemory) {} }
     guard let x = tensors.array(.x), let rstd = tensors.array(.rstd), let dy = tensors.array(.dy),
-      let dx = tensors.array(.dx), let gain = tensors.gain(on: device, offset: weightOffset, dim: dim)
+      let dx = tensors.array(.dx), let gain = HostArray<Float>(gainMemory)
     else { return }
     let mean = tensors.array(.mean)
     let dsum = tensors.array(.dsum)

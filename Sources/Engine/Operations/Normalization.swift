@@ -51,11 +51,14 @@ struct NormTensors {
   func buffer(_ operand: NormOperand) -> Buffer<Float> { Buffer(tensors[operand]?.memory) }
 
   /// weight + offset, or ones without a weight, so that the loops know one form.
-  func gain(on device: HostDevice, offset: Double, dim: Int) -> HostArray<Float>? {
-    guard let gain = HostArray<Float>(device.allocate(dim, of: .float32)) else { return nil }
+  ///
+  /// The caller keeps the memory while it reads.
+  func gain(on device: HostDevice, offset: Double, dim: Int) -> Memory {
+    let memory = device.allocate(dim, of: .float32)
+    guard let gain = HostArray<Float>(memory) else { return memory }
     let weight = array(.weight)
     for column in 0..<dim { gain[column] = weight.map { $0[column] + Float(offset) } ?? 1 }
-    return gain
+    return memory
   }
 }
 
@@ -118,8 +121,10 @@ struct NormForward: Sendable {
   func run(on device: HostDevice, _ inputs: [Tensor], _ outputs: [Tensor]) {
     let (rows, dim) = (inputs[0].shape.rows, inputs[0].shape.last)
     let tensors = operands.tensors(inputs, outputs)
+    let gainMemory = tensors.gain(on: device, offset: weightOffset, dim: dim)
+    defer { withExtendedLifetime(gainMemory) {} }
     guard let x = tensors.array(.x), let y = tensors.array(.y), let rstd = tensors.array(.rstd),
-      let gain = tensors.gain(on: device, offset: weightOffset, dim: dim)
+      let gain = HostArray<Float>(gainMemory)
     else { return }
     let residual = tensors.array(.residual)
     let sum = tensors.array(.sum)

@@ -147,6 +147,13 @@ public struct RotaryTable {
     sine = Tensor(sines, shape: shape, on: device)
   }
 
+  /// A table without values, for a device that only plans: sines of millions of positions would take minutes.
+  init(planned frequencies: RotaryFrequencies, positions: Int, on device: any Device) {
+    let shape = Shape([positions, frequencies.inverseFrequencies.count])
+    cosine = Tensor(device.allocate(shape.count, of: .float32), shape: shape)
+    sine = Tensor(device.allocate(shape.count, of: .float32), shape: shape)
+  }
+
   public var positions: Int { cosine.shape[0] }
   public var rotaryDimensions: Int { 2 * cosine.shape[1] }
 }

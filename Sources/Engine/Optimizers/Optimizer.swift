@@ -126,7 +126,7 @@ public struct GradientClip: Sendable {
   public struct Result {
     public let factor: Tensor
     /// 1 when the norm is finite, else 0.
-    public let isFinite: Tensor
+    public var isFinite: Tensor
     /// The norm before clipping.
     public let norm: Tensor
 

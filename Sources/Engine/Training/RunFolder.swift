@@ -16,6 +16,15 @@ public final class RunFolder {
     try Folder.create(path + "/checkpoints")
     lock = try FolderLock(folder: path)
     self.path = path
+    try removeUnfinishedCheckpoints()
+  }
+
+  /// A process that was killed while it wrote a checkpoint leaves a hidden folder; the lock says nobody writes there.
+  private func removeUnfinishedCheckpoints() throws {
+    for name in try Folder.names(in: path + "/checkpoints")
+    where name.hasPrefix(".") && name.hasSuffix(".tmp") {
+      try Folder.remove(path + "/checkpoints/" + name)
+    }
   }
 
   public static func isRun(_ path: String) -> Bool {

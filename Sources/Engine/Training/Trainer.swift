@@ -234,7 +234,7 @@ public final class Trainer {
     let model = step.model
     let prompt = data.encode(options.samplePrompt)
     let start = prompt.isEmpty ? [data.stopTokens.min() ?? data.encode("\n").first ?? 0] : prompt
-    let capacity = max(2, model.configuration.contextLength)
+    let capacity = max(2, min(model.configuration.contextLength, options.contextLength))
     let generator = Generator(
       model, options: SamplingOptions(temperature: 0.8, topK: 200, seed: options.seed), capacity: capacity,
       softcap: options.loss.softcap)

@@ -33,13 +33,18 @@ public final class TrainingStep {
   /// micro-batches. When a value is not finite the parameters stay as they were.
   public func run(_ batches: [Batch], learningRate: Double, peakLearningRate: Double) throws -> Result {
     let scale = TrainingStep.scale(of: batches)
-    let losses = batches.map { addGradients(of: $0, scale: scale, observer: nil) }
+    // All tokens go to the device before the first launch: an upload waits for what is queued.
+    let uploaded = batches.map { UploadedBatch($0, on: device) }
+    let losses = uploaded.map { addGradients(of: $0, scale: scale, observer: nil) }
     let tape = Tape(on: device, isRecording: false)
     guard let gradients = model.parameters.gradients else {
       preconditionFailure("a training step needs gradients")
     }
     model.parameters.completeGradients()
-    let clipped = clip(Tensor(gradients, shape: [gradients.count]), on: tape)
+    var clipped = clip(Tensor(gradients, shape: [gradients.count]), on: tape)
+    for result in losses {
+      clipped.isFinite = tape.apply(Self.finiteToo, [clipped.isFinite, result.loss])[0]
+    }
     optimizer.step(learningRate: learningRate, peakLearningRate: peakLearningRate, clip: clipped, on: tape)
     let norm = try device.read(clipped.norm.memory, as: Float.self).first ?? .nan
     let isKept = try device.read(clipped.isFinite.memory, as: Float.self).first == 1
@@ -47,6 +52,10 @@ public final class TrainingStep {
     let loss = try crossEntropy(losses, batches, scale: scale)
     return Result(loss: loss, gradientNorm: Double(norm), isFinite: isKept && loss.isFinite)
   }
+
+  /// Whether a step is kept: the gradient's norm and every loss are finite.
+  private static let finiteToo = Pointwise(
+    PointwiseProgram(inputs: 2) { [$0[0] * $0[1].abs().isLess(than: $0[1].constant(1e30))] })
 
   /// One over the scored tokens of all micro-batches.
   private static func scale(of batches: [Batch]) -> Double {
@@ -73,18 +82,14 @@ public final class TrainingStep {
   ///
   /// - Parameter scale: One over the scored tokens of the whole step.
   private func addGradients(
-    of batch: Batch, scale: Double, observer: ((String, String, [Tensor]) -> Void)?,
+    of batch: UploadedBatch, scale: Double, observer: ((String, String, [Tensor]) -> Void)?,
   ) -> CrossEntropyResult {
     let tape = Tape(on: device, isRecording: true)
     tape.observer = observer
-    let shape: Shape = [batch.sequences, batch.context]
-    let ids = Tensor(batch.inputs, shape: shape, on: device)
-    let labels = Tensor(batch.labels, shape: [shape.count], on: device)
-    let documents = batch.documents.map { Tensor($0, shape: shape, on: device) }
-    let states = model.hiddenStates(ids, ForwardContext(tape: tape, documents: documents))
+    let states = model.hiddenStates(batch.ids, ForwardContext(tape: tape, documents: batch.documents))
     let result = tape.scope("head") {
       tape.linearCrossEntropy(
-        hidden: states, weight: tape.parameter(model.head), labels: labels,
+        hidden: states, weight: tape.parameter(model.head), labels: batch.labels,
         CrossEntropyOptions(
           labelSmoothing: loss.labelSmoothing, softcap: loss.softcap, zLoss: loss.zLoss, scale: scale))
     }
@@ -99,7 +104,8 @@ public final class TrainingStep {
     var found: String?
     let scale = TrainingStep.scale(of: batches)
     for batch in batches where found == nil {
-      _ = addGradients(of: batch, scale: scale) { [device] operation, scope, outputs in
+      _ = addGradients(of: UploadedBatch(batch, on: device), scale: scale) {
+        [device] operation, scope, outputs in
         guard found == nil else { return }
         let isBad = outputs.contains { output in
           guard output.type.element == .float32 else { return false }
@@ -117,5 +123,19 @@ public final class TrainingStep {
     model.parameters.clearGradients()
     try device.finish()
     return found
+  }
+}
+
+/// A micro-batch on its device.
+private struct UploadedBatch {
+  let ids: Tensor
+  let labels: Tensor
+  let documents: Tensor?
+
+  init(_ batch: Batch, on device: any OperationDevice) {
+    let shape: Shape = [batch.sequences, batch.context]
+    ids = Tensor(batch.inputs, shape: shape, on: device)
+    labels = Tensor(batch.labels, shape: [shape.count], on: device)
+    documents = batch.documents.map { Tensor($0, shape: shape, on: device) }
   }
 }

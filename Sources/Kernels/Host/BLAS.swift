@@ -9,7 +9,7 @@ public enum BLAS {
     return configuration.split(separator: " ").prefix(2).joined(separator: " ") + " " + core
   }
 
-  public static func setThreads(_ count: Int) { openblas_set_num_threads(Int32(count)) }
+  public static func setThreads(_ count: Int) { openblas_set_num_threads(Int32(clamping: count)) }
 
   /// `c = alpha op(a) op(b) + beta c`, row-major.
   ///
@@ -32,6 +32,6 @@ public enum BLAS {
   public static func singleThreaded(restoring threads: Int, _ body: () -> Void) {
     openblas_set_num_threads(1)
     body()
-    openblas_set_num_threads(Int32(threads))
+    openblas_set_num_threads(Int32(clamping: threads))
   }
 }

@@ -30,7 +30,7 @@ public final class HostDevice: Device {
 
   public func allocate(_ count: Int, of element: ElementType) -> Memory {
     let size = BlockPool<Void>.blockSize(for: count * element.byteCount)
-    let block = pool.take(size: size) ?? makeBlock(size: size)
+    let block = pool.take(size: size) ?? makeBlock(size: size) ?? makeBlockAfterDraining(size: size)
     guard let block else {
       failure.set(
         KernelError.outOfMemory(
@@ -45,10 +45,18 @@ public final class HostDevice: Device {
   }
 
   private func makeBlock(size: Int) -> UnsafeMutableRawPointer? {
-    guard size <= description.memoryByteCount else { return nil }
+    guard memoryUse.reserved + size <= description.memoryByteCount else { return nil }
     let block = aligned_alloc(Memory.viewAlignment, size)
     if block != nil { memoryUse.reserved += size }
     return block
+  }
+
+  /// Gives the free blocks back to the system and tries again.
+  private func makeBlockAfterDraining(size: Int) -> UnsafeMutableRawPointer? {
+    guard pool.freeByteCount > 0 else { return nil }
+    memoryUse.reserved -= pool.freeByteCount
+    for block in pool.drain() { free(block) }
+    return makeBlock(size: size)
   }
 
   fileprivate func recycle(_ block: UnsafeMutableRawPointer, size: Int) {

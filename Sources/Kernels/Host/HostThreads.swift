@@ -1,5 +1,6 @@
+import CHost
 import Dispatch
-import Glibc
+import Synchronization
 
 /// Splits loops over the host's processors.
 public struct HostThreads: Sendable {
@@ -10,7 +11,7 @@ public struct HostThreads: Sendable {
   /// `NIBBLE_THREADS`, or the number of processors that this process may use.
   public static var defaultCount: Int {
     if let text = EnvironmentVariable.threads.value, let count = Int(text), count > 0 { return count }
-    return max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    return max(1, nibble_usable_processors())
   }
 
   /// Calls `body` with consecutive ranges that cover `0..<total`, several at a time.
@@ -29,8 +30,14 @@ public struct HostThreads: Sendable {
       for index in 0..<ranges { body(index * grain..<min(total, (index + 1) * grain)) }
       return
     }
-    DispatchQueue.concurrentPerform(iterations: ranges) { index in
-      body(index * grain..<min(total, (index + 1) * grain))
+    // As many workers as threads were asked for; each takes the next range until none is left.
+    let next = Atomic<Int>(0)
+    DispatchQueue.concurrentPerform(iterations: min(count, ranges)) { _ in
+      while true {
+        let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+        guard index < ranges else { return }
+        body(index * grain..<min(total, (index + 1) * grain))
+      }
     }
   }
 }

@@ -12,14 +12,20 @@ public enum DeviceCatalog {
   ///
   /// - Parameters:
   ///   - name: A name of ``list()``, a row number of that list, or nil for `NIBBLE_DEVICE`, else the first OpenCL
-  ///     device (GPUs first), else `cpu`.
+  ///     device (processors first: the kernels are written for them), else `cpu`.
   ///   - threads: Host threads for `cpu`; nil takes the default.
   public static func open(_ name: String?, threads: Int? = nil) throws -> any Device {
+    let device = try find(name, threads: threads)
+    EnvironmentVariable.note(1, "device \(device.description.name): \(device.description.product)")
+    return device
+  }
+
+  private static func find(_ name: String?, threads: Int?) throws -> any Device {
     let wanted = name ?? EnvironmentVariable.device.value
     if wanted == "cpu" { return try openHost(threads) }
     let candidates = OpenCLPlatform.candidates()
     guard let wanted else {
-      let best = candidates.first { !$0.description.isProcessor } ?? candidates.first
+      let best = candidates.first(where: \.description.isProcessor) ?? candidates.first
       guard let best else { return try openHost(threads) }
       return try OpenCLDevice(best)
     }

@@ -110,7 +110,7 @@ enum DeviceChoice {
   static func name(for wanted: String?, among known: [DeviceDescription]) -> String? {
     guard let wanted else {
       let candidates = known.dropLast()
-      return (candidates.first { !$0.isProcessor } ?? candidates.first ?? known.last)?.name
+      return (candidates.first(where: \.isProcessor) ?? candidates.first ?? known.last)?.name
     }
     if let row = Int(wanted), known.indices.contains(row) { return known[row].name }
     return known.first { $0.name == wanted }?.name
