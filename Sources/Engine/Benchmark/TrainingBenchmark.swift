@@ -27,14 +27,27 @@ public struct TrainingBenchmark {
     /// embedding counted once, half of the attention scores.
     public let flopsPerStep: Double
 
+    /// Time per kernel in one more step, falling; empty on the host and when it was not asked for.
+    public let kernels: [KernelTime]
+
     public var medianSeconds: Double { stepSeconds.sorted()[stepSeconds.count / 2] }
+  }
+
+  /// What one kernel took in a step, on the device's clock.
+  public struct KernelTime: Sendable, Hashable {
+    public let name: String
+    public let calls: Int
+    public let seconds: Double
   }
 
   /// Runs `steps` timed steps after two that are not counted.
   ///
-  /// - Parameter onStep: Told after each step.
+  /// - Parameters:
+  ///   - profiles: One more step is run with the time of every launch recorded (OpenCL devices).
+  ///   - onStep: Told after each step.
   public func run(
-    on device: any OperationDevice, steps: Int, onStep: (_ step: Int, _ seconds: Double) -> Void = { _, _ in },
+    on device: any OperationDevice, steps: Int, profiles: Bool = false,
+    onStep: (_ step: Int, _ seconds: Double) -> Void = { _, _ in },
   ) throws -> Result {
     let model = try ModelInitialization.make(configuration, seed: 1, on: device, trains: true)
     let step = TrainingStep(
@@ -49,21 +62,37 @@ public struct TrainingBenchmark {
     var seconds: [Double] = []
     var launches = 0
     var loss = 0.0
+    func run(_ index: Int) throws -> Double {
+      try step.run([sampler.batch(step: index)], learningRate: 3e-4, peakLearningRate: 3e-4).loss
+    }
     for index in 0..<steps + 2 {
       let before = (device as? OpenCLDevice)?.launchCount ?? 0
       let start = Self.now()
-      loss = try step.run([sampler.batch(step: index)], learningRate: 3e-4, peakLearningRate: 3e-4).loss
+      loss = try run(index)
       seconds.append(Self.now() - start)
       launches = ((device as? OpenCLDevice)?.launchCount ?? 0) - before
       onStep(index, seconds[index])
     }
+    let kernels = try profiles ? Self.profile(device) { try run(steps + 2) } : []
     let parameters = model.parameters.count
     let perToken =
       6 * Double(parameters)
       + 6 * Double(configuration.layers * configuration.modelDimension * context)
     return Result(
       parameterCount: parameters, firstStepSeconds: seconds[0], stepSeconds: Array(seconds.dropFirst(2)),
-      launches: launches, lastLoss: loss, flopsPerStep: perToken * Double(count))
+      launches: launches, lastLoss: loss, flopsPerStep: perToken * Double(count), kernels: kernels)
+  }
+
+  private static func profile(
+    _ device: any OperationDevice, _ body: () throws -> Double,
+  ) throws -> [KernelTime] {
+    guard let device = device as? OpenCLDevice else { return [] }
+    device.startProfile()
+    _ = try body()
+    let records = try device.stopProfile()
+    return Dictionary(grouping: records, by: \.kernel).map { name, records in
+      KernelTime(name: name, calls: records.count, seconds: records.reduce(0) { $0 + $1.duration })
+    }.sorted { $0.seconds > $1.seconds }
   }
 
   /// The machine's matrix product peak in FLOP/s: the best of 8 OpenBLAS products of 1536 x 1536 matrices.

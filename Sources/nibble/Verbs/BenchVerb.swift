@@ -27,6 +27,7 @@ struct BenchVerb: ParsableCommand {
     @OptionGroup var globals: GlobalOptions
     @Option(help: "A preset: tiny, small, base, gpt2 or long.") var config: String
     @Option(help: "Timed steps.") var steps = 8
+    @Flag(help: "One more step with the time of every kernel (OpenCL devices).") var profile = false
     @Argument(help: "Keys of the configuration, key=value.") var assignments: [String] = []
 
     func validate() throws {
@@ -49,8 +50,12 @@ struct BenchVerb: ParsableCommand {
         sequences: values.batch.tokens / values.model.context, context: values.model.context)
       let device = try call.open()
       output.narrate("\(config) on \(device.description.name): two steps first, then \(steps) timed ones")
-      let result = try benchmark.run(on: device, steps: steps) { index, seconds in
+      let result = try benchmark.run(on: device, steps: steps, profiles: profile) { index, seconds in
         output.narrate("step \(index): \(Numbers.duration(seconds))")
+      }
+      if profile, result.kernels.isEmpty {
+        throw UsageError(
+          "there are no kernels to profile on \(device.description.name)", hints: ["--device pocl:0"])
       }
       let peak = TrainingBenchmark.sgemmPeak()
       report(result, benchmark, peak: peak, device: device, output)
@@ -72,6 +77,7 @@ struct BenchVerb: ParsableCommand {
         \(Numbers.significant(rate / 1e9)) GFLOP/s, \(Numbers.significant(100 * rate / peak)) % of the sgemm peak of \
         \(Numbers.significant(peak / 1e9)) GFLOP/s
         """)
+      output.table(table(result.kernels))
       output.json([
         "schema": 1, "config": .string(config), "device": .string(device.description.name),
         "driver": .string(device.description.driver), "parameters": .integer(result.parameterCount),
@@ -85,7 +91,27 @@ struct BenchVerb: ParsableCommand {
         "device_memory_bytes": .integer(device.memoryUse.peak),
         "launches_per_step": .integer(result.launches),
         "loss": .number(result.lastLoss),
+        "kernels": .array(
+          result.kernels.map {
+            [
+              "name": .string($0.name), "calls": .integer($0.calls), "time_s": .number($0.seconds),
+            ]
+          }),
       ])
+    }
+
+    private func table(_ kernels: [TrainingBenchmark.KernelTime]) -> Table {
+      var table = Table([
+        .init("KERNEL", .left), .init("CALLS", .right), .init("TIME", .right), .init("SHARE", .right),
+      ])
+      let total = kernels.reduce(0) { $0 + $1.seconds }
+      for kernel in kernels {
+        table.append([
+          kernel.name, "\(kernel.calls)", Numbers.duration(kernel.seconds),
+          Numbers.percent(kernel.seconds / total),
+        ])
+      }
+      return table
     }
   }
 }
