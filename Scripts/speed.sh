@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# The README's speed table: training steps of the five reference configurations on every device, nobody else running.
+# `nibble bench train --config NAME --json` gives all samples, launches and the peak memory.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+Scripts/setup.sh
+swift build -c release --product nibble
+for config in tiny small base gpt2 long; do
+  for device in ${*:-pocl:0 cpu}; do
+    .build/release/nibble bench train --config "$config" --device "$device" --steps 7 --quiet
+  done
+done
