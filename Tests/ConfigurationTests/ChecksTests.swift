@@ -39,6 +39,10 @@ import Testing
     (["model.architecture=gpt2", "model.head_dimension=32"], "as gpt2 needs"),
     (["model.architecture=qwen3", "model.mlp_bias=true"], "qwen3 has no MLP biases"),
     (["model.context=16777216", "batch.micro=1048576"], "batch.tokens (derived"),
+    (["model.architecture=gpt2", "model.window=32"], "gpt2 has no windows"),
+    (["model.window=32", "model.attention_bias=true"], "a llama with a window has no biases"),
+    (["model.window=32", "model.mlp_bias=true"], "leave out model.mlp_bias"),
+    (["model.rope_theta=0.5"], "model.rope_theta"),
   ])
   func contradictionsNameTheWayOut(_ assignments: [String], _ expected: String) throws {
     let text = try problems("", assignments)
@@ -69,6 +73,11 @@ import Testing
         "optimizer.momentum in run.yaml:2 has no effect: optimizer.kind is adamw",
         "schedule.decay_shape on the command line has no effect: schedule.kind is cosine",
       ])
+    #expect(
+      try resolve("", ["optimizer.kind=sgd", "optimizer.decay_mode=independent"]).warnings.map(
+        \.report.message) == [
+          "optimizer.decay_mode on the command line has no effect: optimizer.kind is sgd"
+        ])
     // A preset's keys are nobody's mistake.
     #expect(try resolve("preset: shakespeare", ["optimizer.kind=sgd"]).warnings.isEmpty)
   }

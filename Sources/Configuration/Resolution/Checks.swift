@@ -72,11 +72,23 @@ struct Checks {
 
   private mutating func checkArchitecture() {
     let model = configuration.model
+    let hasWindow = model.window > 0 && model.window < model.context
     switch model.architecture {
-    case .llama: return
+    case .llama:
+      // With a window a llama is what other programs call mistral, and that has no biases.
+      guard hasWindow else { return }
+      for (key, value) in [
+        ("model.attention_bias", model.attentionBias), ("model.mlp_bias", model.mlpBias),
+      ] where value {
+        refuseWindow([key], "\(key) is true, but a llama with a window has no biases", "leave out \(key)")
+      }
     case .qwen3:
       if model.mlpBias { refuseBias("model.mlp_bias", value: true, noun: "qwen3 has no MLP biases") }
     case .gpt2:
+      if hasWindow {
+        refuseWindow(
+          [], "model.window is \(model.window), but gpt2 has no windows", "model.architecture=llama")
+      }
       if !model.attentionBias {
         refuseBias("model.attention_bias", value: false, noun: "gpt2 always has biases")
       }
@@ -97,6 +109,13 @@ struct Checks {
             hints: ["leave out model.head_dimension, or model.architecture=llama"]))
       }
     }
+  }
+
+  private mutating func refuseWindow(_ keys: [String], _ message: String, _ hint: String) {
+    found.append(
+      Contradiction(
+        ["model.architecture", "model.window", "model.context"] + keys, message,
+        hints: ["leave out model.window, or \(hint)"]))
   }
 
   private mutating func refuseBias(_ key: String, value: Bool, noun: String) {
@@ -242,8 +261,8 @@ enum IneffectiveKeys {
       "data.validation names a text of its own")
     note(["optimizer.momentum", "optimizer.nesterov"], when: kind == .adamw, "optimizer.kind is adamw")
     note(
-      ["optimizer.beta1", "optimizer.beta2", "optimizer.epsilon"], when: kind == .sgd, "optimizer.kind is sgd"
-    )
+      ["optimizer.beta1", "optimizer.beta2", "optimizer.epsilon", "optimizer.decay_mode"], when: kind == .sgd,
+      "optimizer.kind is sgd")
     note(["schedule.decay_shape"], when: schedule != .wsd, "schedule.kind is \(schedule.rawValue)")
     note(
       ["schedule.minimum", "schedule.decay_steps"],

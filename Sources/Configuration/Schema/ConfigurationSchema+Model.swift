@@ -22,7 +22,7 @@ extension ConfigurationSchema {
       "Length of a training sequence."),
     ConfigurationKey("model.tied", \.model.tied, "Whether the embedding is also the output projection."),
     ConfigurationKey(
-      "model.rope_theta", \.model.ropeTheta, range: .above(0, upTo: 1e12),
+      "model.rope_theta", \.model.ropeTheta, range: .above(1, upTo: 1e12),
       "Base of the rotary frequencies (llama, qwen3)."),
     ConfigurationKey(
       "model.norm_epsilon", \.model.normEpsilon, range: .above(0, upTo: 1),
