@@ -52,6 +52,7 @@ public final class Generator {
 
   /// Reads tokens: the prompt, or the token chosen last.
   ///
+  /// - Throws: ``GenerationError/nonFiniteLogit(value:token:position:)``, and errors of the device.
   /// - Precondition: `ids` is not empty and at most ``capacity``; every id is below the vocabulary size.
   public func read(_ ids: [Int32]) throws {
     precondition(!ids.isEmpty && ids.count <= capacity, "\(ids.count) tokens for a capacity of \(capacity)")
@@ -77,6 +78,11 @@ public final class Generator {
     var result = tape.linear(last, weight: model.head.value)
     if softcap > 0 { result = tape.softcap(result, softcap) }
     logits = try result.floats(on: device)
+    if let token = logits.firstIndex(where: { !$0.isFinite }) {
+      // A NaN can carry a sign, which says nothing.
+      let value = logits[token].isNaN ? Float.nan : logits[token]
+      throw GenerationError.nonFiniteLogit(value: value, token: token, position: count)
+    }
   }
 
   /// Chooses the token after what was read so far; the choice depends on the seed and the position alone.
