@@ -63,6 +63,11 @@ struct InspectVerb: Verb {
   }
 
   private func inspectTokenizer(_ path: String, _ call: Call) throws {
+    let useless = [("--tensors", tensors), ("--layer", layer != nil), ("--statistics", statistics)]
+    if let flag = useless.first(where: { $0.1 })?.0 {
+      throw UsageError(
+        "'\(path)' is a tokenizer and has no tensors: \(flag) has no effect", hints: ["leave out \(flag)"])
+    }
     let tokenizer = try TokenizerFile.load(path)
     func name(_ id: Int32?) -> String { id.map { "\($0) '\(tokenizer.decode([$0]))'" } ?? "none" }
     call.output.result("\(path): byte-level BPE, \(Numbers.grouped(tokenizer.vocabularySize)) ids")

@@ -24,10 +24,18 @@ struct VerifyVerb: Verb {
   @Flag(help: "The smallest two samples of each operation.") var quick = false
   @Flag(help: "What is not supported counts as failed.") var strict = false
 
+  func validate() throws {
+    if quick, fixtures != nil {
+      throw ValidationError("--quick chooses among samples; --fixtures runs every case. Give one of them.")
+    }
+  }
+
   func run(_ call: Call) throws -> Terminal.ExitCode {
     try Interruption.installHandlers()
-    let devices = try openDevices(call)
-    var report = VerificationReport(call.output, showsDevice: devices.count > 1, strict: strict)
+    let (devices, broken) = try openDevices(call)
+    var report = VerificationReport(
+      call.output, showsDevice: devices.count + broken.count > 1, strict: strict)
+    for result in broken { report.add(result) }
     if let fixtures {
       try runFixtures(fixtures, devices, &report)
     } else {
@@ -38,9 +46,22 @@ struct VerifyVerb: Verb {
   }
 
   /// The device asked for, else all: fixtures and samples are the handshake with each of them.
-  private func openDevices(_ call: Call) throws -> [any OperationDevice] {
-    if call.globals.device != nil || EnvironmentVariable.device.value != nil { return [try call.open()] }
-    return try DeviceCatalog.list().map { try call.open($0.name) }
+  ///
+  /// A device that cannot be opened has failed; the others are checked all the same.
+  private func openDevices(_ call: Call) throws -> ([any OperationDevice], broken: [VerificationCase]) {
+    if call.globals.device != nil || EnvironmentVariable.device.value != nil {
+      return ([try call.open()], [])
+    }
+    var devices: [any OperationDevice] = []
+    var broken: [VerificationCase] = []
+    for description in DeviceCatalog.list() {
+      do {
+        devices.append(try call.open(description.name))
+      } catch {
+        broken.append(VerificationCase(unopened: description.name, because: error))
+      }
+    }
+    return (devices, broken)
   }
 
   private func runSamples(_ devices: [any OperationDevice], _ report: inout VerificationReport) throws {
@@ -134,6 +155,16 @@ struct VerificationCase {
     ratio = result.worst?.ratio
     seconds = result.seconds
     messages = result.message.split(separator: "\n").map(String.init)
+  }
+
+  /// A device on which nothing could be checked.
+  init(unopened device: String, because error: any Error) {
+    operation = "open"
+    label = "the device cannot be opened"
+    self.device = device
+    verdict = .failed
+    seconds = 0
+    messages = "\(error)".split(separator: "\n").map(String.init)
   }
 
   func line(showsDevice: Bool, style: Style) -> String {
