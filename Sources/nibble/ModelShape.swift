@@ -10,8 +10,16 @@ enum ModelShape {
   static let softcapKey = "final_logit_softcapping"
 
   /// The soft cap that a checkpoint was trained with, 0 for none.
-  static func softcap(of configuration: ModelConfiguration) -> Double {
-    configuration.source[softcapKey]?.doubleValue ?? 0
+  ///
+  /// - Throws: A failure for anything but a number from 0 to 1e6, the range of `loss.softcap`.
+  static func softcap(of model: ModelFolder) throws -> Double {
+    guard let written = model.configuration.source[softcapKey], written != .null else { return 0 }
+    guard let value = written.doubleValue, (0...1e6).contains(value) else {
+      throw ModelError.badValue(
+        key: softcapKey, value: "\(written)", expected: "a number from 0 to 1000000, or null",
+        path: model.path + "/config.json")
+    }
+    return value
   }
 
   /// A new model as the keys describe it.
@@ -27,7 +35,7 @@ enum ModelShape {
     }
     let isGPT2 = model.architecture == .gpt2
     let window = model.window > 0 && model.window < model.context ? model.window : nil
-    if window != nil, model.architecture != .qwen3 {
+    if window != nil, model.architecture == .llama {
       return configuration(
         model, "mistral", vocabulary, tokenizer, window: window, softcap: values.loss.softcap)
     }
@@ -55,7 +63,8 @@ enum ModelShape {
   }
 
   /// The keys that a checkpoint decides, with their values there.
-  static func assignments(from model: ModelConfiguration) -> [(key: String, value: String)] {
+  static func assignments(from folder: ModelFolder) throws -> [(key: String, value: String)] {
+    let model = folder.configuration
     let family = model.architecture == "mistral" ? "llama" : model.architecture
     var pairs = [
       ("model.architecture", family), ("model.dimension", "\(model.modelDimension)"),
@@ -64,6 +73,7 @@ enum ModelShape {
       ("model.hidden", "\(model.hiddenDimension)"), ("model.vocabulary", "\(model.vocabularySize)"),
       ("model.tied", "\(model.tiesEmbeddings)"), ("model.norm_epsilon", "\(model.normEpsilon)"),
       ("model.attention_bias", "\(model.attentionBias)"), ("model.mlp_bias", "\(model.mlpBias)"),
+      ("loss.softcap", "\(try softcap(of: folder))"),
     ]
     if let rope = model.rope { pairs.append(("model.rope_theta", "\(rope.theta)")) }
     if let window = model.windows.first, let window { pairs.append(("model.window", "\(window)")) }

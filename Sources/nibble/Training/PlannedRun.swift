@@ -26,17 +26,16 @@ struct PlannedRun {
     self.request = request
     self.device = device
     let values = request.values
-    let latest = request.folder + "/checkpoints/latest"
-    let isContinued = request.origin == .resumed && Folder.exists(latest)
-    let state = isContinued ? try TrainingCheckpoint.readState(latest) : nil
-    let source = isContinued ? latest : values.initialCheckpoint
-    let checkpoint = try source.map { try ModelFolder($0) }
+    let state = try request.checkpoint.map { try TrainingCheckpoint.readState($0) }
+    let checkpoint = try (request.checkpoint ?? values.initialCheckpoint).map { try ModelFolder($0) }
     let corpus = try RunCorpus(values.data)
     let tokenizer =
       readsText
       ? try RunTokenizer(
-        values.data, training: corpus.training, folder: request.folder, narrating: call.output) : nil
-    let vocabulary = try tokenizer?.tokenizer ?? PlannedTokenizer.standIn(values.data)
+        values.data, training: corpus.training, folder: request.folder, checkpoint: request.checkpoint,
+        narrating: call.output) : nil
+    let vocabulary =
+      try tokenizer?.tokenizer ?? PlannedTokenizer.standIn(values.data, checkpoint: request.checkpoint)
     let model = try checkpoint?.configuration ?? ModelShape.configuration(values, vocabulary)
     let options = PlannedRun.options(request, state)
     try PlannedRun.checkSize(values, device: device.description.name)
@@ -101,10 +100,11 @@ struct PlannedRun {
 
 /// The number of ids that a tokenizer will have, for a plan that reads no text.
 enum PlannedTokenizer {
-  static func standIn(_ settings: DataSettings) throws -> any Tokenizer {
+  /// - Parameter checkpoint: Where the run goes on from; it has its tokenizer with it.
+  static func standIn(_ settings: DataSettings, checkpoint: String?) throws -> any Tokenizer {
     switch settings.tokenizer {
     case .bytes: ByteTokenizer(endOfText: settings.endOfText ? .present : .absent)
-    case .file(let path): try ModelTokenizer.named(path)
+    case .file(let path): try ModelTokenizer.named(checkpoint ?? path)
     case .bytePairs(let vocabulary): SizedTokenizer(vocabularySize: vocabulary)
     }
   }

@@ -17,6 +17,9 @@ final class RunObserver: TrainingObserver {
   private var stepClock = 0.0
   private var smoothedLoss: Double?
   private var validationLoss: Double?
+  /// Seconds that the run may take; nil without a limit.
+  private let limit: Double?
+  private var start = Call.now()
   private(set) var lastStep: Int
   private(set) var lastMetrics: StepMetrics?
   /// The first failure of writing the log; the run goes on, the end tells.
@@ -31,6 +34,7 @@ final class RunObserver: TrainingObserver {
     tokensPerStep = plan.options.tokensPerStep
     idealStepSeconds = plan.matmulRate.map { plan.estimate.flopsPerStep / $0 }
     self.stopStep = stopStep
+    limit = plan.options.seconds
     lastStep = plan.firstStep
     remaining = RemainingTime(totalSteps: plan.options.steps)
   }
@@ -95,9 +99,19 @@ final class RunObserver: TrainingObserver {
     remaining = RemainingTime(totalSteps: totalSteps)
   }
 
+  /// The limit may be passed by this share: the number of steps was chosen to end before it.
+  private static let grace = 0.02
+
+  /// Begins to count the time that the run may take.
+  func begin() { start = Call.now() }
+
+  /// Whether the run has taken longer than it may, as when the machine became slower after the first steps were timed.
+  var isTimeOver: Bool { limit.map { Call.now() - start > $0 * (1 + Self.grace) } ?? false }
+
   func request() -> TrainingRequest {
     if Interruption.shared.stopReason != nil { return .stop }
     if let stopStep, lastStep >= stopStep { return .stop }
+    if isTimeOver { return .stop }
     return Interruption.shared.takeCheckpointRequest() ? .save : .goOn
   }
 

@@ -1,6 +1,7 @@
 import Configuration
 import Engine
 import Files
+import Glibc
 import Terminal
 import Tokenizers
 
@@ -20,6 +21,10 @@ struct RunRequest {
   let name: String
   /// Choices the program made, each with its reason.
   private(set) var choices: [String] = []
+  /// The lock of a run that goes on, taken before anything of it was read; nil for a new run and for a mere plan.
+  private(set) var lockedFolder: RunFolder?
+  /// The checkpoint that a run goes on from: the folder that `checkpoints/latest` points to; nil without one.
+  private(set) var checkpoint: String?
   /// Keys that differ from those the run was started with.
   private(set) var changes: [KeyChange] = []
   var values: RunConfiguration { resolved.values }
@@ -35,6 +40,8 @@ struct RunRequest {
     var device: String?
     /// Keys that may change what a resumed run learns.
     var allowed: [String] = []
+    /// Whether the run is only planned: another process may go on with it meanwhile.
+    var isPlan = false
   }
 
   init(_ flags: Flags) throws {
@@ -112,23 +119,27 @@ struct RunRequest {
         "a run continues in its own folder '\(folder)', not in '\(output)'",
         hints: ["leave out --output, or start a new run with init=\(folder) --output \(output)"])
     }
-    let file = folder + "/config.yaml"
-    let before = try ResolvedConfiguration(ConfigurationSources(file: file)).values
-    resolved = try ResolvedConfiguration(
-      ConfigurationSources(file: file, environment: processEnvironment(), assignments: assignments))
+    lockedFolder = flags.isPlan ? nil : try RunFolder(folder)
+    let continued = try ContinuedConfiguration(folder, assignments)
+    resolved = continued.resolved
+    changes = continued.changes
     origin = .resumed
     self.folder = folder
     name = RunObject.baseName(folder)
-    changes = before.changes(to: resolved.values)
-    let refused = changes.filter { $0.changesTraining && !flags.allowed.contains($0.key.name) }
+    checkpoint = try RunRequest.latestCheckpoint(folder)
+    let refused = changes.filter {
+      $0.changesTraining && !flags.allowed.contains($0.key.name) && !continued.follows($0.key)
+    }
     guard refused.isEmpty else {
       let allow = refused.map { "--allow \($0.key.name)" }.joined(separator: " ")
       throw Failure(
         "this would change what the run in '\(folder)' learns", details: refused.map(\.description),
         hints: ["if it is meant, add \(allow)", "or leave the run as it is and start another with --output"])
     }
-    let fixed = changes.filter { $0.key.section == "model" || $0.key.name == "data.tokenizer" }
-    if !fixed.isEmpty, Folder.exists(folder + "/checkpoints/latest") {
+    let fixed = changes.filter {
+      $0.key.section == "model" || ["data.tokenizer", "loss.softcap"].contains($0.key.name)
+    }
+    if !fixed.isEmpty, checkpoint != nil {
       throw Failure(
         "the run's checkpoints fix these keys", details: fixed.map(\.description),
         hints: ["start another run: --output FOLDER, with init=\(folder) to begin from its weights"])
@@ -145,9 +156,8 @@ struct RunRequest {
 
   /// The number of steps of a run that has nothing left to do; nil for any other.
   func stepsWhenDone() throws -> Int? {
-    let latest = folder + "/checkpoints/latest"
-    guard origin == .resumed, Folder.exists(latest) else { return nil }
-    let state = try TrainingCheckpoint.readState(latest)
+    guard let checkpoint else { return nil }
+    let state = try TrainingCheckpoint.readState(checkpoint)
     let isChanged = changes.contains { $0.key.name == "steps" || $0.key.name == "minutes" }
     // Where the steps were chosen by time, the checkpoint knows their number.
     let total = values.minutes != nil && !isChanged ? state.totalSteps : values.steps
@@ -155,6 +165,36 @@ struct RunRequest {
   }
 
   // MARK: Folders
+
+  /// Opens and locks the run's folder; a new run's must still be empty.
+  func openFolder() throws -> RunFolder {
+    if let lockedFolder { return lockedFolder }
+    let opened = try RunFolder(folder)
+    // Planning takes time, in which another process may have begun a run here.
+    let others = try Folder.names(in: folder).filter { $0 != "checkpoints" && $0 != ".nibble.lock" }
+    let checkpoints = try Folder.names(in: folder + "/checkpoints")
+    guard others.isEmpty, checkpoints.isEmpty else {
+      throw Failure(
+        "the folder '\(folder)' is not empty any more",
+        details: ["in it: \((others + checkpoints).prefix(12).joined(separator: ", "))"],
+        hints: ["choose another --output; nothing is overwritten"])
+    }
+    return opened
+  }
+
+  /// The folder that `checkpoints/latest` points to, so that everything is read from one and the same checkpoint.
+  private static func latestCheckpoint(_ folder: String) throws -> String? {
+    let link = folder + "/checkpoints/latest"
+    guard Folder.exists(link) else { return nil }
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let length = buffer.withUnsafeMutableBytes { bytes in
+      bytes.baseAddress.map { readlink(link, $0, bytes.count) } ?? -1
+    }
+    // A copy of a run may have a folder where the link was.
+    guard length > 0 else { return link }
+    let target = String(decoding: buffer.prefix(length), as: UTF8.self)
+    return target.hasPrefix("/") ? target : folder + "/checkpoints/" + target
+  }
 
   private static func checkedOutput(_ path: String) throws -> String {
     guard Folder.exists(path) else { return path }

@@ -13,15 +13,22 @@ struct RunTokenizer {
 
   /// Loads or trains the tokenizer that the configuration names.
   ///
-  /// - Parameter folder: The run folder, which keeps a trained tokenizer.
-  init(_ settings: DataSettings, training corpus: Corpus, folder: String, narrating output: Output) throws {
+  /// - Parameters:
+  ///   - folder: The run folder, which keeps a trained tokenizer.
+  ///   - checkpoint: Where the run goes on from. It has its tokenizer with it; the file that it was copied from may be
+  ///     gone or another by now.
+  init(
+    _ settings: DataSettings, training corpus: Corpus, folder: String, checkpoint: String?,
+    narrating output: Output,
+  ) throws {
     switch settings.tokenizer {
     case .bytes:
       let bytes = ByteTokenizer(endOfText: settings.endOfText ? .present : .absent)
       tokenizer = bytes
       attachments = ModelTokenizer.attachments(bytes: bytes)
       isNew = false
-    case .file(let path):
+    case .file(let original):
+      let path = checkpoint ?? original
       let named = try ModelTokenizer.named(path)
       tokenizer = named
       attachments =

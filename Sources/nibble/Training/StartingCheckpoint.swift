@@ -9,19 +9,18 @@ struct StartingCheckpoint {
   private let sources: ConfigurationSources
   private let model: ModelFolder
   private let path: String
-  /// What the file says by itself, with the environment.
-  private let file: ResolvedConfiguration?
+  /// What the file, if there is one, and the environment say by themselves.
+  private let file: ResolvedConfiguration
 
   /// Nil when the run starts from nothing.
   init?(_ sources: ConfigurationSources) throws {
     self.sources = sources
-    file = try sources.file.map {
-      try ResolvedConfiguration(ConfigurationSources(file: $0, environment: sources.environment))
-    }
+    file = try ResolvedConfiguration(
+      ConfigurationSources(file: sources.file, environment: sources.environment))
     let variable = ConfigurationSchema.key(named: "init")?.environmentVariable
     let written =
       sources.assignments.last { $0.key == "init" }?.value ?? variable.flatMap { sources.environment[$0] }
-    guard let path = written ?? file?.values.initialCheckpoint, path != "null", !path.isEmpty else {
+    guard let path = written ?? file.values.initialCheckpoint, path != "null", !path.isEmpty else {
       return nil
     }
     self.path = path
@@ -40,7 +39,7 @@ struct StartingCheckpoint {
     let result = try ResolvedConfiguration(sources)
     let keys = Set(pairs.map(\.key))
     let fromLine = wanted.values.changes(to: result.values).filter { keys.contains($0.key.name) }
-    let fromFile = file.map { $0.values.changes(to: result.values) } ?? []
+    let fromFile = file.values.changes(to: result.values)
     let contradictions = fromLine + fromFile.filter { keys.contains($0.key.name) && isInFile($0.key.name) }
     guard contradictions.isEmpty else {
       throw Failure(
@@ -54,7 +53,7 @@ struct StartingCheckpoint {
   }
 
   private func pairs() throws -> [(key: String, value: String)] {
-    var pairs = ModelShape.assignments(from: model.configuration)
+    var pairs = try ModelShape.assignments(from: model)
     let limit = model.configuration.contextLength
     if !isPersonal("model.context") {
       let usual =
@@ -62,8 +61,10 @@ struct StartingCheckpoint {
       pairs.append((key: "model.context", value: "\(min(usual, limit))"))
     }
     if !isPersonal("data.tokenizer") {
+      // A bare name would not be taken for a path.
+      let path = model.path.contains("/") ? model.path : "./" + model.path
       let isBytes = try ModelTokenizer.of(model) is ByteTokenizer
-      pairs.append((key: "data.tokenizer", value: isBytes ? "bytes" : model.path))
+      pairs.append((key: "data.tokenizer", value: isBytes ? "bytes" : path))
     }
     return pairs
   }
@@ -77,9 +78,9 @@ struct StartingCheckpoint {
   }
 
   private func isInFile(_ name: String) -> Bool {
-    switch file?.origin(of: name) {
-    case .file?, .environment?: true
-    case nil, .builtIn?, .derived?, .preset?, .commandLine?, .flag?: false
+    switch file.origin(of: name) {
+    case .file, .environment: true
+    case .builtIn, .derived, .preset, .commandLine, .flag: false
     }
   }
 }

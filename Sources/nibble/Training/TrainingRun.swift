@@ -20,7 +20,7 @@ struct TrainingRun {
   func train() throws -> Terminal.ExitCode {
     guard let text = run.text, let tokenizer = run.tokenizer else { return .internalError }
     let firstStep = run.state?.step ?? 0
-    let folder = try RunFolder(run.request.folder)
+    let folder = try run.request.openFolder()
     try tokenizer.save(to: folder.path)
     var record = try RunRecord(
       folder: folder.path, arguments: call.arguments, revision: run.plan.revision,
@@ -33,7 +33,9 @@ struct TrainingRun {
       plan: run.plan, stopStep: until)
     for line in run.plan.lines(.ascii) { observer.append(line) }
     do {
-      let outcome = try trainer(folder, text, tokenizer, firstStep).run(observer)
+      let trainer = try trainer(folder, text, tokenizer, firstStep)
+      observer.begin()
+      let outcome = try trainer.run(observer)
       call.output.progress.finish()
       let code = finish(outcome, observer, folder.path)
       try record.end(code == .done && outcome == .finished ? "finished" : "stopped", step: observer.lastStep)
@@ -56,8 +58,16 @@ struct TrainingRun {
       try run.checkpoint?.load(on: run.device, trains: true)
       ?? ModelInitialization.make(run.model, seed: run.options.seed, on: run.device, trains: true)
     let optimizer = Optimizer(OptimizerRule.rule(values.optimizer), for: model.parameters)
-    if run.state != nil {
-      try TrainingCheckpoint.restore(optimizer, from: folder.path + "/checkpoints/latest", on: run.device)
+    if let state = run.state, let checkpoint = run.request.checkpoint {
+      try TrainingCheckpoint.restore(optimizer, from: checkpoint, on: run.device)
+      guard optimizer.stepCount == state.step else {
+        throw Failure(
+          "the files of the checkpoint '\(checkpoint)' do not belong together",
+          details: [
+            "training_state.json: step \(state.step)", "optimizer.safetensors: step \(optimizer.stepCount)",
+          ],
+          hints: ["let checkpoints/latest point to an older checkpoint of the run"])
+      }
     }
     // Steady, and counted from 1970: readers of event files expect dates.
     let offset = Call.wallTime() - Call.now()
@@ -102,7 +112,8 @@ struct TrainingRun {
       output.narrate("      nibble eval \(folder) --split validation")
     case .stopped:
       code = Interruption.shared.stopReason?.exitCode ?? .done
-      output.result("\(folder): stopped after step \(step), saved")
+      let isTimeOver = Interruption.shared.stopReason == nil && observer.isTimeOver
+      output.result("\(folder): stopped \(isTimeOver ? "at the time limit " : "")after step \(step), saved")
       output.narrate("resume: nibble train \(folder)")
     }
     observer.append(outcome == .finished ? "finished" : "stopped")

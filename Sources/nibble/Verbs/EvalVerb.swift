@@ -38,6 +38,7 @@ struct EvalVerb: Verb {
   func run(_ call: Call) throws -> Terminal.ExitCode {
     try Interruption.installHandlers()
     let folder = try ModelFolder(model)
+    let softcap = try ModelShape.softcap(of: folder)
     let tokenizer = try ModelTokenizer.of(folder)
     let source = try EvaluationSource(model: model, data: data, split: split)
     let window = try windowLength(folder, source, call.output)
@@ -49,7 +50,7 @@ struct EvalVerb: Verb {
     let device = try call.open()
     let loaded = try folder.load(on: device)
     let start = Call.now()
-    let result = try measure(loaded, windows, call, softcap: ModelShape.softcap(of: folder.configuration))
+    let result = try measure(loaded, windows, call, softcap: softcap)
     if let reason = Interruption.shared.stopReason { throw Interrupted(reason: reason) }
     let report = EvaluationReport(
       result: result, windows: windows, tokens: tokens.count,

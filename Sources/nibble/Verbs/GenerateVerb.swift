@@ -28,7 +28,9 @@ struct GenerateVerb: Verb {
   @Option(help: "Seed of the choices.") var seed: UInt64 = 1
 
   func validate() throws {
-    if tokens < 1 { throw ValidationError("--tokens is \(tokens); give at least 1.") }
+    if !(1...1_000_000_000).contains(tokens) {
+      throw ValidationError("--tokens is \(tokens); give 1 to 1000000000.")
+    }
     if !(temperature >= 0) || temperature > 1000 {
       throw ValidationError("--temperature is \(temperature); give 0 to 1000, usually 0.5 to 1.2.")
     }
@@ -52,12 +54,13 @@ struct GenerateVerb: Verb {
         "the prompt fills the model's context: \(ids.count) tokens of \(context)",
         hints: ["shorten the prompt to at most \(context) tokens"])
     }
+    let softcap = try ModelShape.softcap(of: folder)
     let device = try call.open()
     let loaded = try folder.load(on: device)
     let capacity = max(2, min(context, ids.count + tokens))
     let generator = Generator(
       loaded, options: SamplingOptions(temperature: temperature, topK: topK, topP: topP, seed: seed),
-      capacity: capacity, softcap: ModelShape.softcap(of: folder.configuration))
+      capacity: capacity, softcap: softcap)
     let stops = Set(folder.configuration.endOfText + tokenizer.stopIDs)
     output.stream(text)
     let result = try stream(generator, ids, stops, tokenizer, output)

@@ -49,7 +49,7 @@ struct TrainVerb: Verb {
     let request = try RunRequest(
       RunRequest.Flags(
         arguments: arguments, data: data, output: output, minutes: minutes, seed: seed,
-        device: call.globals.device, allowed: allow))
+        device: call.globals.device, allowed: allow, isPlan: plan))
     for warning in request.warnings { call.output.warning(warning.report) }
     let device = try call.open(request.values.device)
     if !plan, let steps = try request.stepsWhenDone() { return done(steps, request.folder, call.output) }
