@@ -106,7 +106,8 @@ struct DevicesVerb: Verb {
 
 /// Names of devices, as people type and read them.
 enum DeviceChoice {
-  /// The device that a name or a row means; nil takes the one that is chosen by itself: GPUs first.
+  /// The device that a name or a row means; nil takes the one that is chosen by itself: an
+  /// OpenCL processor first, then other OpenCL devices, then the host.
   static func name(for wanted: String?, among known: [DeviceDescription]) -> String? {
     guard let wanted else {
       let candidates = known.dropLast()
