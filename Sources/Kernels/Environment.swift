@@ -12,7 +12,7 @@ public enum EnvironmentVariable: String, CaseIterable, Sendable {
   case kernels = "NIBBLE_KERNELS"
   /// The folder of the kernel binary cache; `off` disables it.
   case cache = "NIBBLE_CACHE"
-  /// 1 prints choices, 2 also every kernel build.
+  /// 1 prints the device that is opened, 2 also every kernel build.
   case debug = "NIBBLE_DEBUG"
 
   /// The variable's text, nil when unset or empty.

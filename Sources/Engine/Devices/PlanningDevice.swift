@@ -2,8 +2,7 @@ public import Kernels
 
 /// A device that computes nothing: it tracks shapes, bytes and FLOPs.
 ///
-/// Running a step on it gives the exact memory
-/// and work of that step (`nibble train --plan`).
+/// Running a step on it gives the memory and work of that step (`nibble train --plan`).
 public final class PlanningDevice: OperationDevice {
   public let description: DeviceDescription
   public let failure = FailureLatch()

@@ -27,7 +27,7 @@ public final class TrainingStep {
     public let isFinite: Bool
   }
 
-  /// Runs an update and waits for its loss: the only wait of a step.
+  /// Runs an update and waits for its loss.
   ///
   /// The loss is the sum over all scored tokens of the step divided by their number, whatever the split into
   /// micro-batches. When a value is not finite the parameters stay as they were.

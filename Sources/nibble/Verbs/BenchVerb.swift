@@ -77,7 +77,7 @@ struct BenchVerb: ParsableCommand {
         \(Numbers.significant(rate / 1e9)) GFLOP/s, \(Numbers.significant(100 * rate / peak)) % of the sgemm peak of \
         \(Numbers.significant(peak / 1e9)) GFLOP/s
         """)
-      output.table(table(result.kernels))
+      if !result.kernels.isEmpty { output.table(table(result.kernels)) }
       output.json([
         "schema": 1, "config": .string(config), "device": .string(device.description.name),
         "driver": .string(device.description.driver), "parameters": .integer(result.parameterCount),
