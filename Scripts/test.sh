@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 Scripts/setup.sh
 [ "${1:-}" = --long ] && export NIBBLE_LONG_TESTS=1
 export NIBBLE_CACHE="${NIBBLE_CACHE:-$PWD/.build/kernel-cache}"
+export NIBBLE_TUNING=off
 swift format lint --strict --recursive Package.swift Sources Tests
 # Tests see internals: optimized modules allow that only when asked.
 swift build -c release --build-tests -Xswiftc -enable-testing

@@ -65,3 +65,11 @@ long nibble_kernel_source_count(void) { return sizeof sources / sizeof sources[0
 const char *nibble_kernel_source_name(long index) { return is_inside(index) ? sources[index].name : NULL; }
 const char *nibble_kernel_source_text(long index) { return is_inside(index) ? sources[index].text : NULL; }
 long nibble_kernel_source_length(long index) { return is_inside(index) ? sources[index].length : 0; }
+
+// Shipped results of `nibble tune`.
+static const char tuning_text[] = {
+#embed "../../kernels/tuning.json"
+};
+
+const char *nibble_tuning_text(void) { return tuning_text; }
+long nibble_tuning_length(void) { return sizeof tuning_text; }

@@ -1,3 +1,11 @@
+/// How kernels are shaped for a device.
+public enum KernelStyle: String, Sendable, Hashable, CaseIterable {
+  /// One work-item per large block, explicit vectors, no barriers: processors.
+  case processor
+  /// Work-groups of many items that share local memory and read neighbouring addresses: graphics processors.
+  case graphics
+}
+
 /// What a device tells about itself; shown by `nibble devices` and stored with every result.
 public struct DeviceDescription: Sendable, Hashable {
   /// The stable name that people type: `pocl:0`, `intel:0`, `cpu`.
@@ -10,6 +18,8 @@ public struct DeviceDescription: Sendable, Hashable {
   public var languageVersion: String?
   /// True when the device shares the host's processor and memory.
   public var isProcessor: Bool
+  /// The style of kernels that run here: that of the device's kind, unless `NIBBLE_KERNEL_STYLE` says otherwise.
+  public var kernelStyle: KernelStyle
   public var computeUnits: Int
   public var memoryByteCount: Int
   /// The largest single allocation in bytes.
@@ -24,7 +34,8 @@ public struct DeviceDescription: Sendable, Hashable {
 
   public init(
     name: String, product: String, vendor: String, driver: String, languageVersion: String? = nil,
-    isProcessor: Bool, computeUnits: Int, memoryByteCount: Int, largestAllocation: Int,
+    isProcessor: Bool, kernelStyle: KernelStyle? = nil, computeUnits: Int, memoryByteCount: Int,
+    largestAllocation: Int,
     localMemoryByteCount: Int = 0, largestWorkGroup: Int = 1, nativeFloatWidth: Int = 1,
     hasHalf: Bool = false,
     hasDouble: Bool = true, hasSubgroups: Bool = false,
@@ -35,6 +46,7 @@ public struct DeviceDescription: Sendable, Hashable {
     self.driver = driver
     self.languageVersion = languageVersion
     self.isProcessor = isProcessor
+    self.kernelStyle = kernelStyle ?? (isProcessor ? .processor : .graphics)
     self.computeUnits = computeUnits
     self.memoryByteCount = memoryByteCount
     self.largestAllocation = largestAllocation

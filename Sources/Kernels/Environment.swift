@@ -12,6 +12,10 @@ public enum EnvironmentVariable: String, CaseIterable, Sendable {
   case kernels = "NIBBLE_KERNELS"
   /// The folder of the kernel binary cache; `off` disables it.
   case cache = "NIBBLE_CACHE"
+  /// `processor` or `graphics`: the kernels to use whatever the kind of the OpenCL device (to test one on the other).
+  case kernelStyle = "NIBBLE_KERNEL_STYLE"
+  /// The tuning database's file that lies on top of the shipped one; `off` uses neither.
+  case tuning = "NIBBLE_TUNING"
   /// 1 prints the device that is opened, 2 also every kernel build.
   case debug = "NIBBLE_DEBUG"
 

@@ -14,6 +14,7 @@ public enum KernelError: Error, CustomStringConvertible {
   case callFailed(call: String, device: String, code: Int32)
   case noKernelFolder(path: String)
   case invalidVariable(name: String, value: String, expected: String)
+  case damagedTuning(path: String, problem: String)
   case missingSource(family: String, place: String, known: [String])
 
   public var description: String {
@@ -77,6 +78,12 @@ public enum KernelError: Error, CustomStringConvertible {
       """
     case .invalidVariable(let name, let value, let expected):
       "\(name) is '\(value)', not \(expected)\n  hint: correct the environment variable or unset it"
+    case .damagedTuning(let path, let problem):
+      """
+      the tuning database '\(path)' does not read
+        \(problem)
+        hint: repair or remove the file, or set NIBBLE_TUNING=off
+      """
     case .missingSource(let family, let place, let known):
       "no kernel source '\(family).cl' in \(place)\n  there: \(known.joined(separator: ", "))"
     }

@@ -65,7 +65,7 @@ struct Failure: UserError {
     switch error {
     case .noSuchDevice, .workGroupTooLarge, .localMemoryTooLarge, .outOfMemory, .allocationTooLarge:
       .doesNotFit
-    case .missingSource, .noKernelFolder, .invalidVariable: .invalidInput
+    case .missingSource, .noKernelFolder, .invalidVariable, .damagedTuning: .invalidInput
     case .buildFailed, .missingKernel, .argumentMismatch, .launchFailed, .callFailed: .internalError
     }
   }

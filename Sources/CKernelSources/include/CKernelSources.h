@@ -13,4 +13,9 @@ const char *_Nullable nibble_kernel_source_text(long index);
 /// Length of the text in bytes.
 long nibble_kernel_source_length(long index);
 
+/// The shipped tuning database (kernels/tuning.json), JSON, not terminated.
+const char *_Nonnull nibble_tuning_text(void);
+/// Length of the text in bytes.
+long nibble_tuning_length(void);
+
 #endif

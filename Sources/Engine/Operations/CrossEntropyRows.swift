@@ -141,14 +141,14 @@ extension OpenCLDevice: CrossEntropyDevice {
   func run(
     _ pass: CrossEntropyRows, _ operands: CrossEntropyRows.Operands, _ rows: CrossEntropyRows.Rows,
   ) throws {
-    try pass.enqueue(on: self, operands, rows, lanes: description.isProcessor ? 1 : 128)
+    try pass.enqueue(on: self, operands, rows, lanes: description.kernelStyle == .processor ? 1 : 128)
   }
 
   func sum(_ pass: CrossEntropyRows, _ tokenLosses: Memory, to loss: Memory) throws {
     let count = tokenLosses.count
     let shares = (count + 1023) / 1024
     let partial = allocate(max(1, shares), of: .float32)
-    let definitions = pass.definitions(lanes: description.isProcessor ? 1 : 128)
+    let definitions = pass.definitions(lanes: description.kernelStyle == .processor ? 1 : 128)
     let first: Kernel<Buffer<Float>, Buffer<Float>, UInt32> = try kernel(
       "cross_entropy_partial", in: "cross_entropy", definitions)
     first(Buffer(tokenLosses), Buffer(partial), UInt32(count), over: .groups(shares))

@@ -196,7 +196,7 @@ private struct EmbeddingGrid {
   let isProcessor: Bool
   var lanes: Int { isProcessor ? 1 : 32 }
 
-  init(on device: OpenCLDevice) { isProcessor = device.description.isProcessor }
+  init(on device: OpenCLDevice) { isProcessor = device.description.kernelStyle == .processor }
 
   func geometry(columns: Int, of itemColumns: Int, rows: Int, of itemRows: Int) -> Geometry {
     let groupColumns = itemColumns * lanes

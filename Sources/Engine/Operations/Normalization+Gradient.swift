@@ -115,7 +115,7 @@ struct NormBackward: Sendable {
 
   /// One work-item has a whole row on processors; elsewhere as many as there are columns for share it.
   static func definitions(dim: Int, on device: OpenCLDevice) -> [String: String] {
-    ["LANES": device.description.isProcessor ? "1" : dim > 128 ? "64" : "16"]
+    ["LANES": device.description.kernelStyle == .processor ? "1" : dim > 128 ? "64" : "16"]
   }
 }
 

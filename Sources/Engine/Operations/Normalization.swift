@@ -151,7 +151,7 @@ struct NormForward: Sendable {
         UInt32
       > = try device.kernel("norm_forward", in: "norm", NormBackward.definitions(dim: dim, on: device))
     // A processor's work-item hides its start behind some ten thousand elements.
-    let block = device.description.isProcessor ? max(1, 16_384 / dim) : 1
+    let block = device.description.kernelStyle == .processor ? max(1, 16_384 / dim) : 1
     kernel(
       tensors.buffer(.x), tensors.buffer(.residual), tensors.buffer(.weight), tensors.buffer(.bias),
       tensors.buffer(.y), tensors.buffer(.sum), tensors.buffer(.mean), tensors.buffer(.rstd), Float(epsilon),

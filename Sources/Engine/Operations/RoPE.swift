@@ -129,7 +129,7 @@ public struct RoPE: DifferentiableOperation {
   public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
     let shape = inputs[0].shape
     guard shape.count > 0 else { return }
-    let isProcessor = device.description.isProcessor
+    let isProcessor = device.description.kernelStyle == .processor
     let kernel:
       Kernel<
         Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Int32>, Buffer<Float>, UInt32, UInt32, UInt32,

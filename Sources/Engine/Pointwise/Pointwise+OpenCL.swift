@@ -8,7 +8,7 @@ extension Pointwise {
     let rows = count / columns
     let kernel = try device.generatedKernel("pointwise", in: "pointwise", from: self) { source }
     // A work-item takes a block of columns of a few rows: large enough to hide the cost of starting it.
-    let columnsPerItem = device.description.isProcessor ? 4096 : 64
+    let columnsPerItem = device.description.kernelStyle == .processor ? 4096 : 64
     let rowsPerItem = max(1, min(rows, columnsPerItem / max(1, columns)))
     var arguments: [any KernelArgument] = inputs.map { Buffer<Float>($0.memory) }
     arguments += outputs.map { Buffer<Float>($0.memory) as any KernelArgument }

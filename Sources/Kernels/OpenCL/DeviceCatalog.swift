@@ -21,6 +21,11 @@ public enum DeviceCatalog {
   }
 
   private static func find(_ name: String?, threads: Int?) throws -> any Device {
+    if let text = EnvironmentVariable.kernelStyle.value, KernelStyle(rawValue: text) == nil {
+      throw KernelError.invalidVariable(
+        name: EnvironmentVariable.kernelStyle.rawValue, value: text,
+        expected: KernelStyle.allCases.map(\.rawValue).joined(separator: " or "))
+    }
     let wanted = name ?? EnvironmentVariable.device.value
     if wanted == "cpu" { return try openHost(threads) }
     let candidates = OpenCLPlatform.candidates()

@@ -18,11 +18,17 @@ public final class OpenCLDevice: Device {
   private var programs: [ProgramKey: Program] = [:]
   private var generatedPrograms: [AnyHashable: Program] = [:]
   private let binaries: ProgramCache
+  /// Measured configurations, and those already looked up.
+  let tuning: TuningDatabase
+  var configurations: [TuningKey: any KernelConfiguration] = [:]
   /// Called before a program is built from source: it can take seconds.
   public var onBuild: ((_ program: String) -> Void)?
 
-  /// - Parameter binaries: Where built programs are kept; nil for the cache that the environment names.
-  init(_ candidate: OpenCLCandidate, binaries: ProgramCache? = nil) throws {
+  /// - Parameters:
+  ///   - binaries: Where built programs are kept; nil for the cache that the environment names.
+  ///   - tuning: Measured configurations; nil for the shipped ones and the user's.
+  init(_ candidate: OpenCLCandidate, binaries: ProgramCache? = nil, tuning: TuningDatabase? = nil) throws {
+    self.tuning = try tuning ?? TuningDatabase.load()
     description = candidate.description
     device = candidate.device
     var status: cl_int = 0

@@ -87,6 +87,7 @@ enum OpenCLPlatform {
       driver: text(device, CL_DRIVER_VERSION),
       languageVersion: text(device, CL_DEVICE_OPENCL_C_VERSION),
       isProcessor: kind & cl_device_type(CL_DEVICE_TYPE_CPU) != 0,
+      kernelStyle: EnvironmentVariable.kernelStyle.value.flatMap { KernelStyle(rawValue: $0) },
       computeUnits: Int(value(device, CL_DEVICE_MAX_COMPUTE_UNITS, cl_uint.self) ?? 1),
       memoryByteCount: Int(value(device, CL_DEVICE_GLOBAL_MEM_SIZE, cl_ulong.self) ?? 0),
       largestAllocation: Int(value(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, cl_ulong.self) ?? 0),

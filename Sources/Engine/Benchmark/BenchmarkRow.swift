@@ -1,0 +1,91 @@
+/// One measured line of `nibble bench`: a problem on a device, with every sample.
+public struct BenchmarkRow: Sendable, Hashable {
+  /// What was timed, for example `matmul`, `attention_forward`.
+  public var benchmark: String
+  /// The problem's parameters in display order, for example `("m", "512"), ("n", "512"), ("form", "nt")`.
+  public var parameters: [Parameter]
+  /// The device's stable name, or a rival's: `pocl:0`, `cpu`, `openblas`, `clblast`.
+  public var device: String
+  /// Wall time of one execution in seconds, every sample in order, warm-up left out.
+  public var samples: [Double]
+  /// Median device time of one execution by the driver's events; nil where there are none.
+  public var eventSeconds: Double?
+  /// Work of one execution; nil where it has no meaning (launch latency).
+  public var cost: Cost?
+  /// The result against the reference: worst error in tolerances; nil for rivals' rows that were compared directly.
+  public var verification: Verification
+
+  public struct Parameter: Sendable, Hashable {
+    public var name: String
+    public var value: String
+
+    public init(_ name: String, _ value: String) {
+      self.name = name
+      self.value = value
+    }
+  }
+
+  public enum Verification: Sendable, Hashable {
+    /// The worst error as a share of its tolerance, at most 1.
+    case passed(worst: Double)
+    /// No number of a red row is ever printed.
+    case failed(reason: String)
+    /// There is nothing to compare (launch latency).
+    case notApplicable
+  }
+
+  public init(
+    benchmark: String, parameters: [Parameter], device: String, samples: [Double],
+    eventSeconds: Double? = nil,
+    cost: Cost?, verification: Verification,
+  ) {
+    self.benchmark = benchmark
+    self.parameters = parameters
+    self.device = device
+    self.samples = samples
+    self.eventSeconds = eventSeconds
+    self.cost = cost
+    self.verification = verification
+  }
+
+  /// The median sample; nil for a row without samples or with a wrong result.
+  public var median: Double? { quantile(0.5) }
+  /// The quartiles of the samples.
+  public var quartiles: (Double, Double)? {
+    guard let low = quantile(0.25), let high = quantile(0.75) else { return nil }
+    return (low, high)
+  }
+
+  private func quantile(_ share: Double) -> Double? {
+    if case .failed = verification { return nil }
+    guard !samples.isEmpty else { return nil }
+    let sorted = samples.sorted()
+    let place = share * Double(sorted.count - 1)
+    let below = Int(place)
+    let above = min(below + 1, sorted.count - 1)
+    return sorted[below] + (sorted[above] - sorted[below]) * (place - Double(below))
+  }
+}
+
+/// What a device can do at most, measured in the same run.
+public struct DeviceRoof: Sendable, Hashable {
+  public var device: String
+  /// The best FMA rate of the device in FLOP/s.
+  public var flopsPerSecond: Double
+  /// The best rate of the copy benchmark in bytes read plus written per second.
+  public var bytesPerSecond: Double
+  /// The machine's sgemm peak in FLOP/s (best of 8 OpenBLAS products of 1536 x 1536); nil on devices that are no processor.
+  public var sgemmPeak: Double?
+
+  public init(device: String, flopsPerSecond: Double, bytesPerSecond: Double, sgemmPeak: Double?) {
+    self.device = device
+    self.flopsPerSecond = flopsPerSecond
+    self.bytesPerSecond = bytesPerSecond
+    self.sgemmPeak = sgemmPeak
+  }
+
+  /// The least time that work can take under this roof: the larger of arithmetic and traffic.
+  public func leastSeconds(for cost: Cost) -> Double {
+    max(cost.flops / flopsPerSecond, cost.bytes / bytesPerSecond)
+  }
+}

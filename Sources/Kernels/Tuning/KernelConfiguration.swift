@@ -1,0 +1,60 @@
+/// How a kernel is shaped beyond what its problem demands: tile sizes, rows per work-item, depths of blocks.
+///
+/// A configuration never changes what is computed, only how fast (and, where sums are split, the rounding). Families
+/// read theirs with ``OpenCLDevice/configuration(_:for:)``; `nibble tune` searches ``candidates(for:problem:)``.
+public protocol KernelConfiguration: Hashable, Sendable {
+  /// The name under which configurations are kept, for example `matmul`.
+  static var family: String { get }
+
+  /// Every parameter by name, as in the database.
+  var parameters: [String: Int] { get }
+
+  /// Nil when a parameter is missing, unknown or out of range.
+  init?(parameters: [String: Int])
+
+  /// The safe choice when nothing was measured: it must run on every device of its style.
+  ///
+  /// - Parameter problem: The class of problems, in the family's own words, for example `nt`.
+  static func standard(for device: DeviceDescription, problem: String) -> Self
+
+  /// What is worth trying on a device, in no order; need not fit it.
+  static func candidates(for device: DeviceDescription, problem: String) -> [Self]
+
+  /// Whether the device's limits allow it, judged before anything is compiled.
+  func fits(_ device: DeviceDescription) -> Bool
+}
+
+extension DeviceDescription {
+  /// One device model with one driver: what a measurement holds for.
+  public var exactKey: String { "\(vendor) | \(product) | \(driver)" }
+
+  /// Devices that are alike: what a measurement is a good guess for.
+  public var architectureKey: String { "\(kernelStyle.rawValue) | \(vendor) | float\(nativeFloatWidth)" }
+}
+
+extension OpenCLDevice {
+  /// The best known configuration of a family for a class of problems.
+  ///
+  /// In this order: one set with ``setConfiguration(_:for:)``, the tuning database's entry for exactly this device,
+  /// for its architecture, the family's standard. An entry that does not fit the device is passed over.
+  public func configuration<Configuration: KernelConfiguration>(
+    _ type: Configuration.Type, for problem: String,
+  ) -> Configuration {
+    let key = TuningKey(family: type.family, problem: problem)
+    if let known = configurations[key] as? Configuration { return known }
+    let found =
+      tuning.candidates(for: key, on: description).lazy.compactMap {
+        Configuration(parameters: $0.parameters)
+      }
+      .first { $0.fits(description) } ?? type.standard(for: description, problem: problem)
+    configurations[key] = found
+    return found
+  }
+
+  /// Uses `configuration` for a class of problems from now on, whatever the database says: for tuning and for tests.
+  public func setConfiguration<Configuration: KernelConfiguration>(
+    _ configuration: Configuration, for problem: String,
+  ) {
+    configurations[TuningKey(family: Configuration.family, problem: problem)] = configuration
+  }
+}
