@@ -12,8 +12,10 @@ public struct BenchmarkRow: Sendable, Hashable {
   public var eventSeconds: Double?
   /// Work of one execution; nil where it has no meaning (launch latency).
   public var cost: Cost?
-  /// The result against the reference: worst error in tolerances; nil for rivals' rows that were compared directly.
+  /// The result against the reference: worst error in tolerances.
   public var verification: Verification
+  /// Measured in alternation with the row of ours in front of it.
+  public var isRival: Bool
 
   public struct Parameter: Sendable, Hashable {
     public var name: String
@@ -37,7 +39,7 @@ public struct BenchmarkRow: Sendable, Hashable {
   public init(
     benchmark: String, parameters: [Parameter], device: String, samples: [Double],
     eventSeconds: Double? = nil,
-    cost: Cost?, verification: Verification,
+    cost: Cost?, verification: Verification, isRival: Bool = false,
   ) {
     self.benchmark = benchmark
     self.parameters = parameters
@@ -46,6 +48,7 @@ public struct BenchmarkRow: Sendable, Hashable {
     self.eventSeconds = eventSeconds
     self.cost = cost
     self.verification = verification
+    self.isRival = isRival
   }
 
   /// The median sample; nil for a row without samples or with a wrong result.
