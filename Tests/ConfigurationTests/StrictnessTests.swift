@@ -43,7 +43,7 @@ import Testing
         error: unknown key 'model.vocab' on the command line
           hint: keys here: architecture, dimension, layers, heads, kv_heads, head_dimension, hidden, vocabulary, context, tied, rope_theta, norm_epsilon, attention_bias, mlp_bias, window, initial_deviation
         error: 'batch' on the command line is a section, not a key
-          hint: keys: batch.tokens, batch.micro
+          hint: keys: batch.tokens, batch.micro, batch.recompute
         """)
   }
 

@@ -89,6 +89,10 @@ extension ConfigurationSchema {
       "batch.micro", \.batch.micro, unit: "sequences", range: .within(1, 1_048_576),
       derived: "largest divisor of tokens / context up to 8",
       "Sequences per micro-batch; smaller needs less memory."),
+    ConfigurationKey(
+      "batch.recompute", \.batch.recompute, observes: true,
+      "Whether layers run their forward again in the backward: less memory, the same result, about a third more time."
+    ),
   ]
 
   private static let evaluationKeys = [

@@ -49,6 +49,8 @@ public struct BatchSettings: Sendable, Equatable {
   public var tokens = 2048
   /// Sequences per micro-batch.
   public var micro = 8
+  /// Layers keep only their inputs for the backward.
+  public var recompute = false
 
   /// The defaults.
   public init() {}

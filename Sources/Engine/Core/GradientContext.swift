@@ -13,7 +13,12 @@ final class GradientTable {
 
   subscript(variable: Int) -> Tensor? { gradients[variable] }
 
-  func take(_ variable: Int) -> Tensor? { gradients.removeValue(forKey: variable) }
+  /// Removes and returns the gradients of an entry's outputs, in the outputs' shapes.
+  func take(_ variables: [Int?], as shapes: [Shape]) -> [Tensor?] {
+    zip(variables, shapes).map { variable, shape in
+      variable.flatMap { gradients.removeValue(forKey: $0) }.map { $0.reshaped(to: shape) }
+    }
+  }
 
   /// Adds a finished gradient.
   func add(_ gradient: Tensor, to variable: Int) {

@@ -12,7 +12,7 @@ public final class Tape {
   /// Told of every operation after it was run; used to find the first non-finite result.
   public var observer: ((_ operation: String, _ scope: String, _ outputs: [Tensor]) -> Void)?
 
-  private var entries: [Entry] = []
+  private var records: [Record] = []
   private var variableCount = 0
   private var variables: [ObjectIdentifier: Tensor] = [:]
   private var parameters: [Int: Parameter] = [:]
@@ -20,6 +20,12 @@ public final class Tape {
   private var scopes: [String] = []
   /// Losses whose gradient was added to parameters before the backward, with the operation that did it.
   private var requiredRoots: [Int: String] = [:]
+
+  /// What the backward walks through.
+  private enum Record {
+    case operation(Entry)
+    case segment(RecomputedSegment)
+  }
 
   struct Entry {
     let operation: any DifferentiableOperation
@@ -110,13 +116,15 @@ public final class Tape {
     }
     let results = outputs.map { $0.type.element == .float32 ? watch($0) : $0 }
     let saved = operation.saved
-    entries.append(
-      Entry(
-        operation: operation, scope: scopes.joined(separator: "."), inputTypes: inputs.map(\.type),
-        inputVariables: inputs.map(\.variable), outputVariables: results.map(\.variable),
-        outputTypes: results.map(\.type),
-        inputs: inputs.enumerated().map { saved.inputs.contains($0.offset) ? $0.element.detached : nil },
-        outputs: results.enumerated().map { saved.outputs.contains($0.offset) ? $0.element.detached : nil }))
+    records.append(
+      .operation(
+        Entry(
+          operation: operation, scope: scopes.joined(separator: "."), inputTypes: inputs.map(\.type),
+          inputVariables: inputs.map(\.variable), outputVariables: results.map(\.variable),
+          outputTypes: results.map(\.type),
+          inputs: inputs.enumerated().map { saved.inputs.contains($0.offset) ? $0.element.detached : nil },
+          outputs: results.enumerated().map { saved.outputs.contains($0.offset) ? $0.element.detached : nil })
+      ))
     return results
   }
 
@@ -182,17 +190,73 @@ public final class Tape {
       guard let variable = output.variable else { continue }
       table.add(cotangent.reshaped(to: output.shape), to: variable)
     }
-    while let entry = entries.popLast() {
-      let cotangents = entry.outputVariables.enumerated().map { index, variable in
-        variable.flatMap { table.take($0) }.map { $0.reshaped(to: entry.outputTypes[index].shape) }
+    while let record = records.popLast() {
+      switch record {
+      case .operation(let entry): propagate(through: entry, table)
+      case .segment(let segment): propagate(through: segment, table)
       }
-      guard cotangents.contains(where: { $0 != nil }) else { continue }
-      scopes = [entry.scope, "backward"]
-      entry.operation.backward(
-        GradientContext(tape: self, entry: entry, cotangents: cotangents, table: table))
     }
     scopes = []
     variables = [:]
     return table
   }
+
+  private func propagate(through entry: Entry, _ table: GradientTable) {
+    let cotangents = table.take(entry.outputVariables, as: entry.outputTypes.map(\.shape))
+    guard cotangents.contains(where: { $0 != nil }) else { return }
+    scopes = [entry.scope, "backward"]
+    entry.operation.backward(
+      GradientContext(tape: self, entry: entry, cotangents: cotangents, table: table))
+  }
+
+  // MARK: Recomputation
+
+  /// Runs `body` without keeping what its gradients need; the backward runs it once more and keeps it then.
+  ///
+  /// Costs one more forward of `body`, saves its activations between the two (Chen et al. 2016, "Training Deep Nets with
+  /// Sublinear Memory Cost"). The gradients have the same bits as without. A tape that does not record just runs `body`.
+  ///
+  /// - Parameters:
+  ///   - inputs: Everything on this tape that `body` uses and that has a gradient, parameters excepted.
+  ///   - body: A function of its tape and the inputs alone; called twice.
+  public func recomputed(
+    _ inputs: [Tensor], _ body: @escaping (_ tape: Tape, _ inputs: [Tensor]) -> [Tensor],
+  ) -> [Tensor] {
+    guard isRecording else { return body(self, inputs) }
+    let forward = Tape(on: device, isRecording: false)
+    forward.observer = observer
+    forward.scopes = scopes
+    let outputs = body(forward, inputs.map(\.detached)).map { watch($0) }
+    records.append(
+      .segment(
+        RecomputedSegment(
+          scopes: scopes, inputs: inputs.map(\.detached), inputVariables: inputs.map(\.variable),
+          outputVariables: outputs.map(\.variable), outputShapes: outputs.map(\.shape), body: body)))
+    return outputs
+  }
+
+  private func propagate(through segment: RecomputedSegment, _ table: GradientTable) {
+    let cotangents = table.take(segment.outputVariables, as: segment.outputShapes)
+    guard cotangents.contains(where: { $0 != nil }) else { return }
+    let inner = Tape(on: device, isRecording: true)
+    inner.observer = observer
+    inner.scopes = segment.scopes
+    let inputs = zip(segment.inputs, segment.inputVariables).map { $1 == nil ? $0 : inner.watch($0) }
+    let outputs = segment.body(inner, inputs)
+    let seeds = zip(outputs, cotangents).compactMap { output, cotangent in cotangent.map { (output, $0) } }
+    let gradients = inner.gradients(of: seeds.map(\.0), with: seeds.map(\.1), for: inputs)
+    for (gradient, variable) in zip(gradients, segment.inputVariables) {
+      if let gradient, let variable { table.add(gradient, to: variable) }
+    }
+  }
+}
+
+/// A part of the forward that is run again when its gradients are asked for.
+private struct RecomputedSegment {
+  let scopes: [String]
+  let inputs: [Tensor]
+  let inputVariables: [Int?]
+  let outputVariables: [Int?]
+  let outputShapes: [Shape]
+  let body: (Tape, [Tensor]) -> [Tensor]
 }

@@ -63,11 +63,13 @@ public protocol LanguageModel: AnyObject {
 
 /// What a forward pass shares between layers.
 public struct ForwardContext {
-  public let tape: Tape
+  public var tape: Tape
   /// int32 [batch, time]: tokens attend only to tokens of their own document; nil means one document.
   public var documents: Tensor?
   /// Keys and values of earlier tokens; nil when the whole sequence is given.
   public var cache: DecodingCache?
+  /// Layers keep only their inputs and run again in the backward; no effect on a tape that does not record.
+  public var recomputesLayers = false
   /// Receives the residual stream: embeddings, after each layer, and last after the final norm.
   public var onHiddenState: ((Tensor) -> Void)?
 

@@ -54,13 +54,29 @@ final class Decoder: LanguageModel {
     var update: Tensor?
     for (layer, block) in blocks.enumerated() {
       tape.scope("layers.\(layer)") {
-        let result = block(stream, adding: update, layer: layer, context)
-        (stream, update) = (result.stream, result.update)
+        (stream, update) = run(block, stream, adding: update, layer: layer, context)
       }
     }
     let result = tape.scope("final norm") { finalNorm(stream, adding: update, tape).normalized }
     context.onHiddenState?(result)
     return result
+  }
+
+  private func run(
+    _ block: Block, _ stream: Tensor, adding update: Tensor?, layer: Int, _ context: ForwardContext,
+  ) -> (Tensor, Tensor?) {
+    guard context.recomputesLayers else {
+      let result = block(stream, adding: update, layer: layer, context)
+      return (result.stream, result.update)
+    }
+    precondition(context.cache == nil && context.onHiddenState == nil, "recomputation is for training alone")
+    let results = context.tape.recomputed([stream] + (update.map { [$0] } ?? [])) { tape, inputs in
+      var inner = context
+      inner.tape = tape
+      let result = block(inputs[0], adding: inputs.count > 1 ? inputs[1] : nil, layer: layer, inner)
+      return [result.stream, result.update]
+    }
+    return (results[0], results[1])
   }
 
   private func embed(_ ids: Tensor, _ context: ForwardContext) -> Tensor {

@@ -116,7 +116,9 @@ public final class Trainer {
     self.metrics = metrics
     self.attachments = attachments
     self.clock = clock
-    step = TrainingStep(model: model, optimizer: optimizer, loss: options.loss, clip: options.clip)
+    step = TrainingStep(
+      model: model, optimizer: optimizer, loss: options.loss, clip: options.clip,
+      recomputesLayers: options.recomputesLayers)
     lastSaved = state?.step
   }
 

@@ -13,6 +13,8 @@ public struct TrainingOptions: Sendable, Equatable {
   public var sequencesPerStep: Int
   /// Sequences that are run at once; divides `sequencesPerStep`.
   public var microBatch: Int
+  /// Layers keep only their inputs for the backward and run their forward twice: less memory, more time.
+  public var recomputesLayers: Bool
   public var schedule: LearningRateSchedule
   /// Largest global gradient norm, 0 for none.
   public var clip: Double
@@ -34,7 +36,7 @@ public struct TrainingOptions: Sendable, Equatable {
 
   public init(
     steps: Int, seconds: Double? = nil, seed: UInt64, contextLength: Int, sequencesPerStep: Int,
-    microBatch: Int,
+    microBatch: Int, recomputesLayers: Bool = false,
     schedule: LearningRateSchedule, clip: Double = 1, loss: LossOptions = LossOptions(),
     evaluationInterval: Int = 0, evaluationTokens: Int = 0, sampleInterval: Int = 0, sampleTokens: Int = 64,
     samplePrompt: String = "", checkpointInterval: Int = 0, keptCheckpoints: Int = 3,
@@ -45,6 +47,7 @@ public struct TrainingOptions: Sendable, Equatable {
     self.contextLength = contextLength
     self.sequencesPerStep = sequencesPerStep
     self.microBatch = microBatch
+    self.recomputesLayers = recomputesLayers
     self.schedule = schedule
     self.clip = clip
     self.loss = loss

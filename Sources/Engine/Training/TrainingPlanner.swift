@@ -32,7 +32,9 @@ public enum TrainingPlanner {
     let weights = device.memoryUse.live
     let optimizer = Optimizer(rule, for: model.parameters)
     let fixed = device.memoryUse.live
-    let step = TrainingStep(model: model, optimizer: optimizer, loss: options.loss, clip: options.clip)
+    let step = TrainingStep(
+      model: model, optimizer: optimizer, loss: options.loss, clip: options.clip,
+      recomputesLayers: options.recomputesLayers)
     // A planning device looks at shapes only, so the batch needs no tokens.
     let batch = Batch(sequences: options.microBatch, context: options.contextLength, hasDocuments: false)
     let batches = (0..<max(1, options.sequencesPerStep / options.microBatch)).map { _ in batch }

@@ -6,13 +6,21 @@ public final class TrainingStep {
   public let optimizer: Optimizer
   private let loss: LossOptions
   private let clip: GradientClip
+  private let recomputesLayers: Bool
   private let device: any OperationDevice
 
-  public init(model: any LanguageModel, optimizer: Optimizer, loss: LossOptions, clip: Double) {
+  /// - Parameters:
+  ///   - clip: Largest global gradient norm, 0 for none.
+  ///   - recomputesLayers: Keeps only the inputs of layers for the backward, and runs each layer's forward twice.
+  public init(
+    model: any LanguageModel, optimizer: Optimizer, loss: LossOptions, clip: Double,
+    recomputesLayers: Bool = false,
+  ) {
     self.model = model
     self.optimizer = optimizer
     self.loss = loss
     self.clip = GradientClip(maximumNorm: clip)
+    self.recomputesLayers = recomputesLayers
     device = model.parameters.device
   }
 
@@ -86,7 +94,9 @@ public final class TrainingStep {
   ) -> CrossEntropyResult {
     let tape = Tape(on: device, isRecording: true)
     tape.observer = observer
-    let states = model.hiddenStates(batch.ids, ForwardContext(tape: tape, documents: batch.documents))
+    var context = ForwardContext(tape: tape, documents: batch.documents)
+    context.recomputesLayers = recomputesLayers
+    let states = model.hiddenStates(batch.ids, context)
     let result = tape.scope("head") {
       tape.linearCrossEntropy(
         hidden: states, weight: tape.parameter(model.head), labels: batch.labels,

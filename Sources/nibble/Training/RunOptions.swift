@@ -13,7 +13,8 @@ extension TrainingOptions {
     self.init(
       steps: isTimed ? Self.unlimitedSteps : values.steps, seconds: values.minutes.map { $0 * 60 },
       seed: UInt64(values.seed), contextLength: context, sequencesPerStep: values.batch.tokens / context,
-      microBatch: values.batch.micro, schedule: LearningRateSchedule(values), clip: values.optimizer.clip,
+      microBatch: values.batch.micro, recomputesLayers: values.batch.recompute,
+      schedule: LearningRateSchedule(values), clip: values.optimizer.clip,
       loss: LossOptions(
         labelSmoothing: values.loss.labelSmoothing, zLoss: values.loss.zLoss, softcap: values.loss.softcap),
       evaluationInterval: values.evaluation.every, evaluationTokens: values.evaluation.tokens,

@@ -41,12 +41,18 @@ struct RunPlan {
 
   private var hints: [String] {
     let activations = estimate.activationByteCount
-    if activations > estimate.totalByteCount / 2, options.microBatch > 1 {
-      return [
-        "batch.micro=\(max(1, options.microBatch / 2)) halves the activations; the result stays the same"
-      ]
+    guard activations > estimate.totalByteCount / 2 else {
+      return ["a smaller model, or another device: nibble devices"]
     }
-    return ["a smaller model, or another device: nibble devices"]
+    var hints: [String] = []
+    if options.microBatch > 1 {
+      hints.append(
+        "batch.micro=\(max(1, options.microBatch / 2)) halves the activations; the result stays the same")
+    }
+    if !options.recomputesLayers {
+      hints.append("batch.recompute=true keeps less for the backward; the result stays the same")
+    }
+    return hints.isEmpty ? ["a smaller model, or another device: nibble devices"] : hints
   }
 
   /// Seconds of a step: from a fast to a slow guess.

@@ -8,14 +8,16 @@ import Testing
   private static let time = 6
   private let device = ReferenceDevice<Double>()
 
-  private func loss(_ model: any LanguageModel, _ labels: [Int32], recording: Bool) -> (Tape, Tensor) {
+  private func loss(
+    _ model: any LanguageModel, _ labels: [Int32], recording: Bool, recomputes: Bool = false,
+  ) -> (Tape, Tensor) {
     let shape: Shape = [Self.batch, Self.time]
     let tape = Tape(on: device, isRecording: recording)
     // Two documents in the second sequence.
     let documents: [Int32] = (0..<shape.count).map { $0 < Self.time + 3 ? 0 : 1 }
-    let states = model.hiddenStates(
-      Tensor(TinyTokens.ids(shape.count), shape: shape, on: device),
-      ForwardContext(tape: tape, documents: Tensor(documents, shape: shape, on: device)))
+    var context = ForwardContext(tape: tape, documents: Tensor(documents, shape: shape, on: device))
+    context.recomputesLayers = recomputes
+    let states = model.hiddenStates(Tensor(TinyTokens.ids(shape.count), shape: shape, on: device), context)
     let result = tape.linearCrossEntropy(
       hidden: states, weight: tape.parameter(model.head),
       labels: Tensor(labels, shape: [shape.count], on: device),
@@ -62,5 +64,18 @@ import Testing
       }
     }
     #expect(largest > 1e-3)
+  }
+
+  @Test(arguments: TinyModel.allCases)
+  func recomputedLayersGiveTheSameBits(kind: TinyModel) throws {
+    let labels = TinyTokens.ids(Self.batch * Self.time, seed: 8)
+    let gradients = try [false, true].map { recomputes in
+      let model = try kind.make(on: device, trains: true)
+      let (tape, start) = loss(model, labels, recording: true, recomputes: recomputes)
+      tape.backward(from: start)
+      return try model.parameters.parameters.map { device.values(try #require($0.gradient)) }
+    }
+    #expect(gradients[0] == gradients[1])
+    #expect(gradients[0].allSatisfy { $0.contains { $0 != 0 } })
   }
 }

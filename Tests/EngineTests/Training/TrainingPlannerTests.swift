@@ -17,19 +17,22 @@ import Testing
     return configuration
   }
 
-  private func options() -> TrainingOptions {
+  private func options(recomputesLayers: Bool = false) -> TrainingOptions {
     var options = TinyRun.options(steps: 4)
     options.contextLength = 64
     options.sequencesPerStep = 8
     options.microBatch = 4
+    options.recomputesLayers = recomputesLayers
     return options
   }
 
-  private func peak(_ kind: TinyModel, on device: any OperationDevice) throws -> Int {
-    let options = options()
+  private func peak(_ kind: TinyModel, _ options: TrainingOptions, on device: any OperationDevice) throws
+    -> Int
+  {
     let model = try ModelInitialization.make(configuration(kind), seed: 1, on: device, trains: true)
     let step = TrainingStep(
-      model: model, optimizer: Optimizer(AdamW(), for: model.parameters), loss: options.loss, clip: 1)
+      model: model, optimizer: Optimizer(AdamW(), for: model.parameters), loss: options.loss, clip: 1,
+      recomputesLayers: options.recomputesLayers)
     let sampler = try BatchSampler(TinyRun.tokens(), context: 64, sequencesPerStep: 8, seed: 1)
     for number in 0..<2 {
       let batches = [0..<4, 4..<8].map { sampler.batch(step: number, sequences: $0) }
@@ -38,12 +41,13 @@ import Testing
     return device.memoryUse.peak
   }
 
-  @Test(arguments: kinds)
-  func theEstimateIsWhatAStepUses(kind: TinyModel) throws {
+  @Test(arguments: kinds, [false, true])
+  func theEstimateIsWhatAStepUses(kind: TinyModel, recomputes: Bool) throws {
     for device in try TestDevices.all() {
+      let options = options(recomputesLayers: recomputes)
       let estimate = try TrainingPlanner.estimate(
-        configuration(kind), options: options(), rule: AdamW(), device: device.description)
-      let used = try peak(kind, on: device)
+        configuration(kind), options: options, rule: AdamW(), device: device.description)
+      let used = try peak(kind, options, on: device)
       let ratio = Double(used) / Double(estimate.totalByteCount)
       #expect(
         (0.95...1.05).contains(ratio),
@@ -70,6 +74,19 @@ import Testing
     let plain = try TrainingPlanner.estimate(
       configuration(.llama), options: options(), rule: SGD(momentum: 0), device: description)
     #expect(plain.optimizerByteCount < 4096 * 4)
+  }
+
+  @Test(arguments: kinds)
+  func recomputationKeepsLessAndWorksMore(kind: TinyModel) throws {
+    let description = try DeviceCatalog.openForOperations("cpu").description
+    let estimates = try [false, true].map {
+      try TrainingPlanner.estimate(
+        configuration(kind), options: options(recomputesLayers: $0), rule: AdamW(), device: description)
+    }
+    // One of three layers' activations at a time, and the layers' inputs.
+    #expect(Double(estimates[1].activationByteCount) < 0.7 * Double(estimates[0].activationByteCount))
+    #expect(estimates[1].flopsPerStep > 1.15 * estimates[0].flopsPerStep)
+    #expect(estimates[1].flopsPerStep < 4 / 3 * estimates[0].flopsPerStep)
   }
 
   @Test func anImpossibleModelIsAnErrorWhilePlanning() throws {
