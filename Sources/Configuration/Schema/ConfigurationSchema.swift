@@ -37,7 +37,8 @@ public enum ConfigurationSchema {
 
   /// Environment variables with our prefix that belong to the program and are no keys.
   public static let programVariables = [
-    "NIBBLE_CACHE", "NIBBLE_DEBUG", "NIBBLE_KERNELS", "NIBBLE_THREADS",
+    "NIBBLE_CACHE", "NIBBLE_DEBUG", "NIBBLE_KERNELS", "NIBBLE_KERNEL_STYLE", "NIBBLE_THREADS",
+    "NIBBLE_TUNING",
   ]
 
   private static let keysByName = Dictionary(
