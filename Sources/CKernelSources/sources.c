@@ -39,6 +39,9 @@ static const char reduce_text[] = {
 static const char columns_text[] = {
 #embed "../../kernels/columns.cl"
 };
+static const char roof_text[] = {
+#embed "../../kernels/roof.cl"
+};
 
 static const struct {
   const char *name;
@@ -57,6 +60,7 @@ static const struct {
     {"cross_entropy", cross_entropy_text, sizeof cross_entropy_text},
     {"reduce", reduce_text, sizeof reduce_text},
     {"columns", columns_text, sizeof columns_text},
+    {"roof", roof_text, sizeof roof_text},
 };
 
 static int is_inside(long index) { return index >= 0 && index < nibble_kernel_source_count(); }

@@ -90,6 +90,12 @@ nibble_row_statistics nibble_softmax_statistics(const float *_Nonnull x, long co
 void nibble_cross_entropy_gradient(float *_Nonnull d, const float *_Nonnull x, long count, float cap,
                                    float maximum, float factor, float uniform);
 
+/// Twelve independent chains of `rounds` multiply-adds on vectors of 8 floats, x = factor x + addend; y [8] becomes the
+/// sum of all chains.
+void nibble_fma_chains_8(float *_Nonnull y, long rounds, float start, float factor, float addend);
+/// The same on vectors of 16 floats; y [16].
+void nibble_fma_chains_16(float *_Nonnull y, long rounds, float start, float factor, float addend);
+
 /// Processors that the scheduler may put this process on (`taskset` and the like are respected).
 long nibble_usable_processors(void);
 

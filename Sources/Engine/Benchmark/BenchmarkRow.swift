@@ -51,6 +51,9 @@ public struct BenchmarkRow: Sendable, Hashable {
     self.isRival = isRival
   }
 
+  /// Whether the result is wrong or the reading impossible.
+  public var isFailed: Bool { verification.isFailed }
+
   /// The median sample; nil for a row without samples or with a wrong result.
   public var median: Double? { quantile(0.5) }
   /// The quartiles of the samples.
@@ -62,11 +65,7 @@ public struct BenchmarkRow: Sendable, Hashable {
   private func quantile(_ share: Double) -> Double? {
     if case .failed = verification { return nil }
     guard !samples.isEmpty else { return nil }
-    let sorted = samples.sorted()
-    let place = share * Double(sorted.count - 1)
-    let below = Int(place)
-    let above = min(below + 1, sorted.count - 1)
-    return sorted[below] + (sorted[above] - sorted[below]) * (place - Double(below))
+    return Quantile.of(samples.sorted(), share)
   }
 }
 

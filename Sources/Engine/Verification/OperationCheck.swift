@@ -66,6 +66,11 @@ public struct OperationCheck {
 
   private static let unitInLastPlace = 0x1p-23
 
+  /// The error that is allowed where the plain single-precision reference has `plainError`.
+  static func tolerance(plainError: Double, factor: Double) -> Double {
+    factor * plainError + 16 * unitInLastPlace
+  }
+
   private func compare(
     _ got: [[Double]], _ want: [[Double]], _ plain: [[Double]], factor: Double, _ what: String,
   ) -> (error: Double, problems: [String]) {
@@ -74,7 +79,7 @@ public struct OperationCheck {
     for index in want.indices {
       let error = relativeError(got[index], want[index])
       let plainError = relativeError(plain[index], want[index])
-      let allowed = factor * plainError + 16 * Self.unitInLastPlace
+      let allowed = Self.tolerance(plainError: plainError, factor: factor)
       worst = max(worst, error)
       guard plainError.isFinite else {
         // Nothing could be told from a comparison that allows every error.

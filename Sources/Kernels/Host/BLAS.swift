@@ -4,13 +4,9 @@ import COpenBLAS
 public enum BLAS {
   /// The library's name, version and processor kernel, for example `OpenBLAS 0.3.21 Zen`.
   public static var version: String {
+    let configuration = openblas_get_config().map { String(cString: $0) } ?? "OpenBLAS"
     let core = openblas_get_corename().map { String(cString: $0) } ?? ""
     return configuration.split(separator: " ").prefix(2).joined(separator: " ") + " " + core
-  }
-
-  /// The library with its build options, as it describes itself.
-  public static var configuration: String {
-    openblas_get_config().map { String(cString: $0) } ?? "OpenBLAS"
   }
 
   public static func setThreads(_ count: Int) { openblas_set_num_threads(Int32(clamping: count)) }

@@ -11,11 +11,8 @@ public struct HostThreads: Sendable {
   /// `NIBBLE_THREADS`, or the number of processors that this process may use.
   public static var defaultCount: Int {
     if let text = EnvironmentVariable.threads.value, let count = Int(text), count > 0 { return count }
-    return usableProcessors
+    return max(1, nibble_usable_processors())
   }
-
-  /// Processors that this process may use.
-  public static var usableProcessors: Int { max(1, nibble_usable_processors()) }
 
   /// Calls `body` with consecutive ranges that cover `0..<total`, several at a time.
   ///

@@ -8,7 +8,10 @@ import Tokenizers
 /// `nibble bench`: measured speeds.
 struct BenchVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "bench", abstract: "Measure the speed of training steps.", subcommands: [TrainBench.self])
+    commandName: "bench", abstract: "Measure the speed of kernels and of training steps.",
+    subcommands: [
+      MatMulBench.self, TrainBench.self,
+    ])
 
   /// `nibble bench train`: whole steps of a preset's model.
   struct TrainBench: Verb {

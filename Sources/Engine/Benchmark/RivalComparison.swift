@@ -1,28 +1,3 @@
-/// Everything that one call of `nibble bench` measured, and under which circumstances.
-public struct BenchmarkResult: Sendable, Hashable {
-  public var environment: BenchmarkEnvironment
-  /// One per device, in the order of the call.
-  public var roofs: [DeviceRoof]
-  /// In the order of measuring: a problem's rows stand together, ours first, then its rivals'.
-  public var rows: [BenchmarkRow]
-  /// Ours against each rival that was measured beside it.
-  public var comparisons: [RivalComparison] { RivalComparison.all(of: rows) }
-
-  public init(environment: BenchmarkEnvironment, roofs: [DeviceRoof], rows: [BenchmarkRow]) {
-    self.environment = environment
-    self.roofs = roofs
-    self.rows = rows
-  }
-
-  /// Whether every row was right and gave a possible reading.
-  public var passes: Bool {
-    rows.allSatisfy {
-      if case .failed = $0.verification { return false }
-      return true
-    }
-  }
-}
-
 /// A device against a rival over all problems that both were measured on.
 public struct RivalComparison: Sendable, Hashable {
   public let device: String
@@ -35,7 +10,7 @@ public struct RivalComparison: Sendable, Hashable {
   public let slowest: [BenchmarkRow.Parameter]
 
   /// Pairs every rival's row with ours of the same problem in front of it.
-  static func all(of rows: [BenchmarkRow]) -> [RivalComparison] {
+  public static func all(of rows: [BenchmarkRow]) -> [RivalComparison] {
     var pairs: [Pair: [(ratio: Double, parameters: [BenchmarkRow.Parameter])]] = [:]
     var order: [Pair] = []
     var ours: BenchmarkRow?

@@ -1,0 +1,126 @@
+import Kernels
+
+/// A problem that can be timed on any device.
+public struct KernelBenchmark: Sendable {
+  /// What is timed, for example `matmul`, `attention_forward`.
+  public let name: String
+  /// The problem in display order.
+  public let parameters: [BenchmarkRow.Parameter]
+  /// Allocates and fills everything on a device.
+  let prepare: @Sendable (any OperationDevice) throws -> PreparedBenchmark
+
+  init(
+    _ name: String, _ parameters: [BenchmarkRow.Parameter],
+    prepare: @escaping @Sendable (any OperationDevice) throws -> PreparedBenchmark,
+  ) {
+    self.name = name
+    self.parameters = parameters
+    self.prepare = prepare
+  }
+}
+
+/// A problem with its memory on one device.
+struct PreparedBenchmark {
+  /// Work of one execution; nil where it has no meaning.
+  let cost: Cost?
+  /// Enqueues one execution.
+  let run: () throws -> Void
+  /// Compares the result of the executions so far with the reference; called after the first one.
+  let verify: () throws -> BenchmarkRow.Verification
+  /// Others that solve the same problem.
+  var rivals: [Rival] = []
+
+  struct Rival {
+    /// `openblas`, `clblast`.
+    let name: String
+    let run: () throws -> Void
+    let finish: () throws -> Void
+    let verify: () throws -> BenchmarkRow.Verification
+  }
+}
+
+extension PreparedBenchmark {
+  /// One operation on fresh tensors.
+  init(_ problem: OperationProblem, on device: any OperationDevice) throws {
+    let tensors = try OperationTensors(problem, on: device)
+    let operation = problem.operation
+    self.init(
+      cost: operation.cost(tensors.inputs.map(\.type), tensors.outputs.map(\.type)),
+      run: { try device.execute(operation, tensors.inputs, tensors.outputs) },
+      verify: { try problem.verify(tensors.outputValues(on: device)) })
+  }
+}
+
+/// An operation with its inputs, and the parts of it that the reference computes.
+struct OperationProblem: Sendable {
+  let operation: any Operation
+  let types: [TensorType]
+  /// The values of each input.
+  let values: [[Float]]
+  let check: BenchmarkCheck
+
+  init(_ operation: any Operation, _ inputs: [Sample.Input], check: BenchmarkCheck) {
+    self.operation = operation
+    types = inputs.map(\.type)
+    values = inputs.enumerated().map { index, input in
+      BenchmarkValues.make(input.fill, count: input.type.shape.count, stream: "input \(index)")
+    }
+    self.check = check
+  }
+
+  init(_ operation: any Operation, types: [TensorType], values: [[Float]], check: BenchmarkCheck) {
+    self.operation = operation
+    self.types = types
+    self.values = values
+    self.check = check
+  }
+
+  func verify(_ outputs: [[Float]]) throws -> BenchmarkRow.Verification {
+    try check.compare(outputs, inputs: values)
+  }
+}
+
+/// The tensors of a problem on a device.
+struct OperationTensors {
+  let inputs: [Tensor]
+  let outputs: [Tensor]
+
+  /// Outputs are full of NaN, so that an element that is never written is seen.
+  init(_ problem: OperationProblem, on device: any OperationDevice) throws {
+    let types = try problem.operation.outputTypes(for: problem.types)
+    inputs = zip(problem.types, problem.values).map { type, values in
+      let memory = device.allocate(type.shape.count, of: type.element)
+      upload(values, to: memory, on: device)
+      return Tensor(memory, shape: type.shape)
+    }
+    outputs = types.map { type in
+      let memory = device.allocate(type.shape.count, of: type.element)
+      device.write([Float](repeating: .nan, count: memory.count), to: memory)
+      return Tensor(memory, shape: type.shape)
+    }
+    try device.finish()
+  }
+
+  func outputValues(on device: any OperationDevice) throws -> [[Float]] {
+    try outputs.map { try $0.floats(on: device) }
+  }
+}
+
+/// Values of large tensors: random ones, repeated with a period that no axis has.
+enum BenchmarkValues {
+  /// A prime: no column or row meets itself again.
+  private static let period = 1_048_573
+
+  static func make(_ fill: Sample.Fill, count: Int, stream: String) -> [Float] {
+    let tile = Sample.values(fill, count: min(count, period), seed: stream)
+    guard count > tile.count else { return tile }
+    return [Float](unsafeUninitializedCapacity: count) { buffer, filled in
+      for start in stride(from: 0, to: count, by: period) {
+        let length = min(period, count - start)
+        _ = UnsafeMutableBufferPointer(rebasing: buffer[start..<start + length])
+          .initialize(from: tile[..<length])
+      }
+      filled = count
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import Engine
+import Kernels
+import Terminal
+
+/// Measures problems on devices and hands the result to the renderers.
+struct BenchRun {
+  let call: Call
+  let options: BenchOptions
+
+  /// - Parameter benchmarks: The problems for a device, in order.
+  /// - Returns: `failed` when a row is wrong or impossible.
+  func callAsFunction(
+    _ benchmarks: (any OperationDevice) throws -> [KernelBenchmark],
+  ) throws -> Terminal.ExitCode {
+    try Interruption.installHandlers()
+    let devices = try options.open(call)
+    let roofs = try devices.map { device in
+      call.output.narrate("measuring the roof of \(device.description.name)")
+      return try RoofMeasurement().measure(device)
+    }
+    let runner = BenchmarkRunner(
+      Measurement(budget: options.budget), shouldStop: { Interruption.shared.stopReason != nil })
+    var rows: [BenchmarkRow] = []
+    for (device, roof) in zip(devices, roofs) {
+      for benchmark in try benchmarks(device) {
+        if let reason = Interruption.shared.stopReason { throw Interrupted(reason: reason) }
+        narrate(benchmark, on: device)
+        rows += runner.rows(of: benchmark, on: device, under: roof)
+      }
+    }
+    BenchText(rows, roofs).print(to: call.output)
+    return rows.contains(where: \.isFailed) ? .failed : .done
+  }
+
+  private func narrate(_ benchmark: KernelBenchmark, on device: any OperationDevice) {
+    let problem = benchmark.parameters.map { "\($0.name) \($0.value)" }.joined(separator: " ")
+    call.output.progress.update { _ in ["\(benchmark.name) \(problem) on \(device.description.name)"] }
+  }
+}
