@@ -40,16 +40,12 @@
 #define SKINNY_COLUMNS 512 // columns per work-item of matmul_skinny_nn (multiple of 2 * VECTOR)
 #endif
 
+#include "matmul_epilogue.cl"
+
 #if VECTOR == 16
-typedef float16 vector;
-#define LOAD_VECTOR vload16
-#define STORE_VECTOR vstore16
 #define TILE_ROWS 12 // rows of the register tile: 24 accumulators, 2 vectors of B, broadcasts of A
 #define EACH_ROW(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
 #elif VECTOR == 8
-typedef float8 vector;
-#define LOAD_VECTOR vload8
-#define STORE_VECTOR vstore8
 #define TILE_ROWS 6 // rows of the register tile: 12 accumulators, 2 vectors of B, broadcasts of A
 #define EACH_ROW(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5)
 #else
@@ -57,59 +53,8 @@ typedef float8 vector;
 #endif
 #define TILE_COLUMNS (2 * VECTOR) // columns of the register tile and of a B panel
 
-// Values of `activation`.
-#define ACTIVATION_NONE 0
-#define ACTIVATION_RELU 1
-#define ACTIVATION_RELU_SQUARED 2
-#define ACTIVATION_SILU 3
-#define ACTIVATION_GELU 4      // x * Phi(x) with erf
-#define ACTIVATION_GELU_TANH 5 // the tanh approximation
-#define ACTIVATION_SIGMOID 6
-
-// Bits of `flags`.
-#define FLAG_ACCUMULATE 1 // beta = 1: add to what C holds
-#define FLAG_BIAS 2       // add bias[n] before the activation
-#define FLAG_RESIDUAL 4   // add residual[m, n] after the activation
-#define FLAG_A_ROWS 8     // matmul_tn only: A is stored [m, k] after all
-
-static inline vector activate(vector x, uint activation) {
-  switch (activation) {
-  case ACTIVATION_RELU:
-    return fmax(x, (vector)(0.0f));
-  case ACTIVATION_RELU_SQUARED:
-    x = fmax(x, (vector)(0.0f));
-    return x * x;
-  case ACTIVATION_SILU:
-    return x / ((vector)(1.0f) + exp(-x));
-  case ACTIVATION_SIGMOID:
-    return (vector)(1.0f) / ((vector)(1.0f) + exp(-x));
-  case ACTIVATION_GELU:
-    return (vector)(0.5f) * x * ((vector)(1.0f) + erf(x * (vector)(0.70710678118654752f)));
-  case ACTIVATION_GELU_TANH:
-    return (vector)(0.5f) * x
-           * ((vector)(1.0f) + tanh((vector)(0.79788456080286536f) * (x + (vector)(0.044715f) * x * x * x)));
-  default:
-    return x;
-  }
-}
-
-// The first `count` elements at `source`, the rest zero.
-static inline vector load_columns(const global float *source, uint count) {
-  if (count >= VECTOR) return LOAD_VECTOR(0, source);
-  float part[VECTOR];
-  for (uint j = 0; j < VECTOR; j++) part[j] = j < count ? source[j] : 0.0f;
-  return LOAD_VECTOR(0, part);
-}
-
-static inline void store_columns(vector value, global float *target, uint count) {
-  if (count >= VECTOR) {
-    STORE_VECTOR(value, 0, target);
-    return;
-  }
-  float part[VECTOR];
-  STORE_VECTOR(value, 0, part);
-  for (uint j = 0; j < count; j++) target[j] = part[j];
-}
+// A bit of `flags` beyond those of the epilogue.
+#define FLAG_A_ROWS 8 // matmul_tn only: A is stored [m, k] after all
 
 // Scales a tile of sums, adds it to C where asked and applies the epilogue. `c`, `bias` and `residual` point
 // at the tile's first element; bias and residual are only read when their flag is set.
@@ -118,13 +63,9 @@ static inline void finish(const float *tile, uint tile_stride, uint rows, uint c
                           size_t ldr, global float *c, size_t ldc) {
   for (uint i = 0; i < rows; i++) {
     for (uint j = 0; j < columns; j += VECTOR) {
-      const uint count = columns - j;
-      vector value = (vector)(alpha) * LOAD_VECTOR(0, tile + i * tile_stride + j);
-      if (flags & FLAG_ACCUMULATE) value += load_columns(c + i * ldc + j, count);
-      if (flags & FLAG_BIAS) value += load_columns(bias + j, count);
-      if (activation != ACTIVATION_NONE) value = activate(value, activation);
-      if (flags & FLAG_RESIDUAL) value += load_columns(residual + i * ldr + j, count);
-      store_columns(value, c + i * ldc + j, count);
+      finish_columns(LOAD_VECTOR(0, tile + i * tile_stride + j), columns - j, alpha, flags, activation,
+                     flags & FLAG_BIAS ? bias + j : bias,
+                     flags & FLAG_RESIDUAL ? residual + i * ldr + j : residual, c + i * ldc + j);
     }
   }
 }

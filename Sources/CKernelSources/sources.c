@@ -9,6 +9,15 @@ static const char common_text[] = {
 static const char matmul_text[] = {
 #embed "../../kernels/matmul.cl"
 };
+static const char matmul_epilogue_text[] = {
+#embed "../../kernels/matmul_epilogue.cl"
+};
+static const char matmul_tiled_text[] = {
+#embed "../../kernels/matmul_tiled.cl"
+};
+static const char matmul_skinny_text[] = {
+#embed "../../kernels/matmul_skinny.cl"
+};
 static const char attention_common_text[] = {
 #embed "../../kernels/attention_common.cl"
 };
@@ -50,6 +59,9 @@ static const struct {
 } sources[] = {
     {"common", common_text, sizeof common_text},
     {"matmul", matmul_text, sizeof matmul_text},
+    {"matmul_epilogue", matmul_epilogue_text, sizeof matmul_epilogue_text},
+    {"matmul_tiled", matmul_tiled_text, sizeof matmul_tiled_text},
+    {"matmul_skinny", matmul_skinny_text, sizeof matmul_skinny_text},
     {"attention_common", attention_common_text, sizeof attention_common_text},
     {"attention", attention_text, sizeof attention_text},
     {"attention_backward", attention_backward_text, sizeof attention_backward_text},

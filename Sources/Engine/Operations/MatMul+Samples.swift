@@ -1,8 +1,12 @@
 extension MatMul {
-  public static var samples: [Sample] { transposeSamples + epilogueSamples + batchSamples + skinnySamples }
+  public static var samples: [Sample] {
+    transposeSamples + epilogueSamples + batchSamples + skinnySamples + blockedSamples + splitSamples
+  }
 
+  /// - Parameter checksGradient: False for sizes at which finite differences would take minutes.
   private static func sample(
     _ label: String, _ operation: MatMul, m: Int, n: Int, k: Int, batch: Int? = nil,
+    checksGradient: Bool = true,
   ) -> Sample {
     let front = batch.map { [$0] } ?? []
     var inputs: [Sample.Input] = [
@@ -13,7 +17,9 @@ extension MatMul {
     if operation.hasResidual { inputs.append(.init(Shape(front + [m, n]))) }
     return Sample(
       "\(label) \(m)x\(n)x\(k)", operation, inputs,
-      initialOutput: operation.accumulates ? .normal(deviation: 1) : nil, differentiableOutputs: [0])
+      initialOutput: operation.accumulates ? .normal(deviation: 1) : nil,
+      gradients: checksGradient ? nil : [],
+      differentiableOutputs: [0])
   }
 
   private static var transposeSamples: [Sample] {
@@ -60,5 +66,46 @@ extension MatMul {
         sample("skinny bias", MatMul(transposeB: true, hasBias: true), m: rows, n: 11, k: 17),
       ]
     }
+  }
+
+  private static let transposes: [(label: String, a: Bool, b: Bool)] = [
+    ("nn", false, false), ("nt", false, true), ("tn", true, false), ("tt", true, true),
+  ]
+
+  /// Several tiles and blocks with edges on all sides; multiples of four and others, packed and in place.
+  private static var blockedSamples: [Sample] {
+    transposes.flatMap { transpose in
+      [(131, 150, 121), (132, 152, 120)].map { m, n, k in
+        sample(
+          "blocked \(transpose.label)", MatMul(transposeA: transpose.a, transposeB: transpose.b), m: m, n: n,
+          k: k, checksGradient: false)
+      }
+    } + [
+      // Rows of a that lie 4 KiB apart.
+      sample("blocked nt", MatMul(transposeB: true), m: 24, n: 130, k: 1024, checksGradient: false),
+      sample(
+        "blocked bias", MatMul(transposeB: true, hasBias: true, activation: .silu, hasResidual: true), m: 70,
+        n: 66, k: 522, checksGradient: false),
+      sample("skinny nt", MatMul(transposeB: true), m: 5, n: 140, k: 516, checksGradient: false),
+      sample("skinny nn", MatMul(), m: 5, n: 140, k: 516, checksGradient: false),
+    ]
+  }
+
+  /// Small results of long sums: k is divided where many work-groups run at once.
+  private static var splitSamples: [Sample] {
+    transposes.map { transpose in
+      sample(
+        "split \(transpose.label)",
+        MatMul(transposeA: transpose.a, transposeB: transpose.b, accumulates: true),
+        m: 20, n: 24, k: 700, checksGradient: false)
+    } + [
+      sample(
+        "split epilogue", MatMul(transposeB: true, hasBias: true, activation: .gelu, hasResidual: true),
+        m: 21,
+        n: 27, k: 701, checksGradient: false),
+      sample(
+        "split batch", MatMul(transposeA: true, isBatched: true), m: 13, n: 10, k: 530, batch: 2,
+        checksGradient: false),
+    ]
   }
 }
