@@ -28,16 +28,16 @@ static inline void add_over_rows(
       if (depth <= 0) {
         continue;
       }
-      const float *a_tile = a + j * BACKWARD_ROWS + begin;
+      const float *a_tile = a + j * ROWS + begin;
       const float *b_tile = b + begin * b_stride + d;
       global float *c_tile = c + (size_t)j * c_stride + d;
       if (d < tiles_24 * 24) {
         tile_add_24(
-            a_tile, BACKWARD_ROWS, b_tile, b_stride, depth, c_tile, c_stride, key_count - j,
+            a_tile, ROWS, b_tile, b_stride, depth, c_tile, c_stride, key_count - j,
             min(width - d, 24));
       } else {
         tile_add_16(
-            a_tile, BACKWARD_ROWS, b_tile, b_stride, depth, c_tile, c_stride, key_count - j,
+            a_tile, ROWS, b_tile, b_stride, depth, c_tile, c_stride, key_count - j,
             min(width - d, 16));
       }
     }
@@ -52,8 +52,8 @@ static inline void softmax_gradient(
   const float8 l0 = vload8(0, logs), l1 = vload8(1, logs), l2 = vload8(2, logs);
   const float8 term0 = vload8(0, row_terms), term1 = vload8(1, row_terms), term2 = vload8(2, row_terms);
   for (int j = from; j < to; ++j) {
-    float *s = scores + j * BACKWARD_ROWS;
-    float *g = gradients + j * BACKWARD_ROWS;
+    float *s = scores + j * ROWS;
+    float *g = gradients + j * ROWS;
     const float8 p0 = exp2_negative(vload8(0, s) - l0);
     const float8 p1 = exp2_negative(vload8(1, s) - l1);
     const float8 p2 = exp2_negative(vload8(2, s) - l2);
@@ -93,25 +93,25 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
     global float *restrict dsinks_partial, int batches, int query_time, int key_time, int key_capacity,
     int query_heads, int key_heads, float scale, float softcap, int causal, int window_left, int window_right,
     int slices, int accumulate) {
-  float queries[BACKWARD_STRIPS * D * STRIP];
-  float query_gradients[BACKWARD_STRIPS * D * STRIP];
-  float output_gradients[BACKWARD_STRIPS * DV * STRIP];
-  float query_rows[BACKWARD_ROWS * ROW_STRIDE_D];
-  float gradient_rows[BACKWARD_ROWS * ROW_STRIDE_DV];
-  float keys[BACKWARD_KEYS * KEY_STRIDE];
-  float values[BACKWARD_KEYS * VALUE_STRIDE];
-  float scores[BACKWARD_KEYS * BACKWARD_ROWS];
-  float gradients[BACKWARD_KEYS * BACKWARD_ROWS];
-  float logs[BACKWARD_ROWS], row_terms[BACKWARD_ROWS], factors[STRIP];
-  int first_strips[BACKWARD_KEYS / 4], last_strips[BACKWARD_KEYS / 4];
+  float queries[STRIPS * D * STRIP];
+  float query_gradients[STRIPS * D * STRIP];
+  float output_gradients[STRIPS * DV * STRIP];
+  float query_rows[ROWS * ROW_STRIDE_D];
+  float gradient_rows[ROWS * ROW_STRIDE_DV];
+  float keys[KEYS * KEY_STRIDE];
+  float values[KEYS * VALUE_STRIDE];
+  float scores[KEYS * ROWS];
+  float gradients[KEYS * ROWS];
+  float logs[ROWS], row_terms[ROWS], factors[STRIP];
+  int first_strips[KEYS / 4], last_strips[KEYS / 4];
 #if SOFTCAP
-  float cap_slopes[BACKWARD_KEYS * STRIP];
+  float cap_slopes[KEYS * STRIP];
 #else
   float *cap_slopes = 0;
 #endif
 #if DOCUMENTS
-  int row_documents[BACKWARD_STRIPS * STRIP];
-  int2 strip_documents[BACKWARD_STRIPS];
+  int row_documents[STRIPS * STRIP];
+  int2 strip_documents[STRIPS];
 #endif
   const Reach reach = make_reach(query_time, key_time, causal, window_left, window_right);
   const int item = (int)get_global_id(0);
@@ -119,7 +119,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
   const int key_head = (item / slices) % key_heads;
   const size_t batch = (size_t)(item / slices / key_heads);
   const int group = query_heads / key_heads;
-  const int blocks = (query_time + BACKWARD_ROWS - 1) / BACKWARD_ROWS;
+  const int blocks = (query_time + ROWS - 1) / ROWS;
   const size_t q_stride = (size_t)query_heads * D, o_stride = (size_t)query_heads * DV;
   const size_t k_stride = (size_t)key_heads * D, v_stride = (size_t)key_heads * DV;
   k += batch * key_capacity * k_stride + (size_t)key_head * D;
@@ -154,8 +154,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
       sink_gradient = 0.0f;
     }
 #endif
-    const int row0 = (n % blocks) * BACKWARD_ROWS;
-    const int rows = min(BACKWARD_ROWS, query_time - row0);
+    const int row0 = (n % blocks) * ROWS;
+    const int rows = min(ROWS, query_time - row0);
     const int strips = (rows + STRIP - 1) / STRIP;
     if (owner == slice) {
 #if ALIBI
@@ -201,8 +201,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
           g_block, o_stride, rows, strips * STRIP, DV, ROW_STRIDE_DV, 1.0f, gradient_rows, ROW_STRIDE_DV);
 
       const int end = last_key(reach, row0 + rows - 1) + 1;
-      for (int key0 = first_key(reach, row0); key0 < end; key0 += BACKWARD_KEYS) {
-        const int count = min(BACKWARD_KEYS, end - key0);
+      for (int key0 = first_key(reach, row0); key0 < end; key0 += KEYS) {
+        const int count = min(KEYS, end - key0);
         for (int j = 0; j < count; j += 4) {
           first_strips[j / 4] = strips;
           last_strips[j / 4] = -1;
@@ -236,8 +236,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
           if (!visit) {
             for (int j = strip.from; j < strip.to; ++j) {
               for (int m = 0; m < 3; ++m) {
-                vstore8((float8)(0.0f), m, s + j * BACKWARD_ROWS);
-                vstore8((float8)(0.0f), m, g + j * BACKWARD_ROWS);
+                vstore8((float8)(0.0f), m, s + j * ROWS);
+                vstore8((float8)(0.0f), m, g + j * ROWS);
               }
             }
             continue;
@@ -251,27 +251,27 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
           }
           for (int j = strip.from; j < strip.to; j += 4) {
             tile_scores(
-                keys + j * KEY_STRIDE, KEY_STRIDE, queries + t * D * STRIP, D, s + j * BACKWARD_ROWS,
-                BACKWARD_ROWS);
+                keys + j * KEY_STRIDE, KEY_STRIDE, queries + t * D * STRIP, D, s + j * ROWS,
+                ROWS);
           }
           for (int j = strip.from; j < strip.to; j += 4) {
             tile_scores(
                 values + j * VALUE_STRIDE, VALUE_STRIDE, output_gradients + t * DV * STRIP, DV,
-                g + j * BACKWARD_ROWS, BACKWARD_ROWS);
+                g + j * ROWS, ROWS);
           }
 #if DOCUMENTS
           shape_scores(
-              s, BACKWARD_ROWS, cap_slopes, reach, strip, key0, softcap, slope, test_documents,
+              s, ROWS, cap_slopes, reach, strip, key0, softcap, slope, test_documents,
               row_documents + t * STRIP, documents, test_mask, mask);
 #else
           shape_scores(
-              s, BACKWARD_ROWS, cap_slopes, reach, strip, key0, softcap, slope, 0, 0, documents, test_mask,
+              s, ROWS, cap_slopes, reach, strip, key0, softcap, slope, 0, 0, documents, test_mask,
               mask);
 #endif
           softmax_gradient(s, g, cap_slopes, strip.from, strip.to, logs + t * STRIP, row_terms + t * STRIP);
           for (int d = 0; d < D; d += 4) {
             tile_accumulate(
-                keys + strip.from * KEY_STRIDE + d, KEY_STRIDE, g + strip.from * BACKWARD_ROWS, BACKWARD_ROWS,
+                keys + strip.from * KEY_STRIDE + d, KEY_STRIDE, g + strip.from * ROWS, ROWS,
                 strip.to - strip.from, query_gradients + (t * D + d) * STRIP, 1.0f, 1.0f, 1.0f);
           }
         }

@@ -4,7 +4,7 @@
 //   attention_decode_merge  partial outputs -> o, lse, entropy
 //
 // Few query rows against many keys is bound by reading k and v once: here vector lanes run along the head
-// width and every query row that reads a key head uses the block of DECODE_KEYS keys while it is in the
+// width and every query row that reads a key head uses the block of KEYS keys while it is in the
 // cache.
 // Macros: attention_common.cl. Swift: Operations/Attention+OpenCL.swift
 
@@ -120,7 +120,7 @@ static inline void decode_block(
     global const float *query, global const float *k, global const float *v, size_t k_stride, size_t v_stride,
     int count, Reach reach, int row, int key0, float factor, float softcap, float slope,
     global const int *documents, global const uchar *mask, global float *output, global float *statistics) {
-  float weights[DECODE_KEYS];
+  float weights[KEYS];
   float scaled_query[D];
   for (int d = 0; d < D; d += 4) {
     vstore4(vload4(0, query + d) * factor, 0, scaled_query + d);
@@ -192,11 +192,11 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_decode(
   }
   const int first = first_key(reach, 0);
   const int total = max(last_key(reach, query_time - 1) + 1 - first, 0);
-  const int blocks = (total + DECODE_KEYS - 1) / DECODE_KEYS;
+  const int blocks = (total + KEYS - 1) / KEYS;
   const int begin = (int)((long)blocks * split / splits), end = (int)((long)blocks * (split + 1) / splits);
   for (int block = begin; block < end; ++block) {
-    const int key0 = first + block * DECODE_KEYS;
-    const int count = min(DECODE_KEYS, first + total - key0);
+    const int key0 = first + block * KEYS;
+    const int count = min(KEYS, first + total - key0);
     for (int key_head = first_head; key_head < end_head; ++key_head) {
       for (int member = 0; member < group * query_time; ++member) {
         const int head = key_head * group + member / query_time;

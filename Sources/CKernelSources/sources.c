@@ -30,6 +30,30 @@ static const char attention_backward_text[] = {
 static const char attention_decode_text[] = {
 #embed "../../kernels/attention_decode.cl"
 };
+static const char attention_rules_text[] = {
+#embed "../../kernels/attention_rules.cl"
+};
+static const char attention_products_text[] = {
+#embed "../../kernels/attention_products.cl"
+};
+static const char attention_tiles_text[] = {
+#embed "../../kernels/attention_tiles.cl"
+};
+static const char attention_online_text[] = {
+#embed "../../kernels/attention_online.cl"
+};
+static const char attention_tiled_text[] = {
+#embed "../../kernels/attention_tiled.cl"
+};
+static const char attention_tiled_decode_text[] = {
+#embed "../../kernels/attention_tiled_decode.cl"
+};
+static const char attention_tiled_backward_text[] = {
+#embed "../../kernels/attention_tiled_backward.cl"
+};
+static const char attention_tiled_terms_text[] = {
+#embed "../../kernels/attention_tiled_terms.cl"
+};
 static const char norm_text[] = {
 #embed "../../kernels/norm.cl"
 };
@@ -66,6 +90,14 @@ static const struct {
     {"attention", attention_text, sizeof attention_text},
     {"attention_backward", attention_backward_text, sizeof attention_backward_text},
     {"attention_decode", attention_decode_text, sizeof attention_decode_text},
+    {"attention_rules", attention_rules_text, sizeof attention_rules_text},
+    {"attention_products", attention_products_text, sizeof attention_products_text},
+    {"attention_tiles", attention_tiles_text, sizeof attention_tiles_text},
+    {"attention_online", attention_online_text, sizeof attention_online_text},
+    {"attention_tiled", attention_tiled_text, sizeof attention_tiled_text},
+    {"attention_tiled_decode", attention_tiled_decode_text, sizeof attention_tiled_decode_text},
+    {"attention_tiled_backward", attention_tiled_backward_text, sizeof attention_tiled_backward_text},
+    {"attention_tiled_terms", attention_tiled_terms_text, sizeof attention_tiled_terms_text},
     {"norm", norm_text, sizeof norm_text},
     {"rope", rope_text, sizeof rope_text},
     {"embedding", embedding_text, sizeof embedding_text},
