@@ -2,8 +2,6 @@
 //
 //   cross_entropy_rows      logits [rows, columns], labels -> token_losses, log_sum_exp
 //   cross_entropy_gradient  the same, and gradient [rows, columns], which may be the logits' own memory
-//   cross_entropy_partial   token_losses [count]           -> partial [ceil(count / SHARE)]
-//   cross_entropy_final     partial                        -> loss [1]
 //
 //   l = CAPPED ? cap * tanh(logits / cap) : logits,  m = max l,  Z = sum exp(l - m),  lse = m + log Z
 //   token loss = lse - (1 - s) l_label - s mean(l) + z lse^2;   loss = scale * sum of token losses
@@ -23,7 +21,8 @@
 #ifndef CAPPED
 #define CAPPED 0  // 1: logits pass through cap * tanh(x / cap)
 #endif
-#define SHARE 1024 // token losses per work-item of cross_entropy_partial
+
+#include "parts.cl"
 
 typedef struct {
   float maximum; // of l
@@ -43,31 +42,24 @@ static float group_max(float value, local float *scratch, uint lane) {
   return top;
 }
 
-static float sum8(float8 x) {
-  const float4 four = x.lo + x.hi;
-  return (four.x + four.y) + (four.z + four.w);
-}
-
 #if CAPPED
 #define CAP(x) (cap * tanh((x) * inverse))
 #else
 #define CAP(x) (x)
 #endif
 
-// Lanes take blocks of eight columns in turn; lane 0 also takes the columns after the last whole block.
+// Lanes take blocks of PART columns in turn, and the columns after the last whole block one by one.
 static statistics row_statistics(const global float *x, uint columns, float cap, local float *scratch,
                                  uint lane) {
-  const uint blocks = columns / 8;
+  const uint blocks = columns / PART;
   const float inverse = CAPPED ? 1.0f / cap : 0.0f;
-  float8 tops = -INFINITY;
+  part_t tops = -INFINITY;
   for (uint block = lane; block < blocks; block += LANES) {
-    const float8 value = vload8(block, x);
+    const part_t value = LOAD_PART(x + block * PART);
     tops = value > tops ? value : tops;
   }
-  const float4 four = fmax(tops.lo, tops.hi);
-  float top = fmax(fmax(four.x, four.y), fmax(four.z, four.w));
-  if (lane == 0)
-    for (uint column = blocks * 8; column < columns; column++) top = fmax(top, x[column]);
+  float top = part_max(tops);
+  for (uint column = blocks * PART + lane; column < columns; column += LANES) top = fmax(top, x[column]);
   // tanh is monotonic: the largest capped value is that of the largest value.
   top = group_max(top, scratch, lane);
   const float maximum = CAP(top);
@@ -75,22 +67,21 @@ static statistics row_statistics(const global float *x, uint columns, float cap,
   // Stretches of 64 blocks keep the chains short: long ones lose digits.
   float sum = 0.0f, shifted = 0.0f;
   for (uint first = lane; first < blocks; first += 64 * LANES) {
-    float8 sums = 0.0f, shifts = 0.0f;
+    part_t sums = 0.0f, shifts = 0.0f;
     const uint end = min(first + 64 * LANES, blocks);
     for (uint block = first; block < end; block += LANES) {
-      const float8 l = CAP(vload8(block, x)) - maximum;
+      const part_t l = CAP(LOAD_PART(x + block * PART)) - maximum;
       sums += exp(l);
       shifts += l;
     }
-    sum += sum8(sums);
-    shifted += sum8(shifts);
+    sum += part_sum(sums);
+    shifted += part_sum(shifts);
   }
-  if (lane == 0)
-    for (uint column = blocks * 8; column < columns; column++) {
-      const float l = CAP(x[column]) - maximum;
-      sum += exp(l);
-      shifted += l;
-    }
+  for (uint column = blocks * PART + lane; column < columns; column += LANES) {
+    const float l = CAP(x[column]) - maximum;
+    sum += exp(l);
+    shifted += l;
+  }
   statistics result;
   result.maximum = maximum;
   result.sum = group_sum(sum, scratch, lane, LANES);
@@ -163,28 +154,28 @@ void cross_entropy_gradient(const global float *logits, const global int *labels
   // The target was read by every lane before any of them overwrites it.
   barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
 
-  const uint blocks = columns / 8;
+  const uint blocks = columns / PART;
   for (uint block = lane; block < blocks; block += LANES) {
-    const float8 l = CAP(vload8(block, x));
-    float8 value = factor * exp(l - s.maximum) - uniform;
+    const part_t l = CAP(LOAD_PART(x + block * PART));
+    part_t value = factor * exp(l - s.maximum) - uniform;
 #if CAPPED
-    const float8 t = l * inverse;
+    const part_t t = l * inverse;
     value *= 1.0f - t * t;
 #endif
-    vstore8(is_zero ? (float8)(0.0f) : value, block, d);
+    STORE_PART(is_zero ? (part_t)(0.0f) : value, d + block * PART);
   }
-  if (lane == 0)
-    for (uint column = blocks * 8; column < columns; column++) {
-      const float l = CAP(x[column]);
-      float value = factor * exp(l - s.maximum) - uniform;
+  for (uint column = blocks * PART + lane; column < columns; column += LANES) {
+    const float l = CAP(x[column]);
+    float value = factor * exp(l - s.maximum) - uniform;
 #if CAPPED
-      const float t = l * inverse;
-      value *= 1.0f - t * t;
+    const float t = l * inverse;
+    value *= 1.0f - t * t;
 #endif
-      d[column] = is_zero ? 0.0f : value;
-    }
+    d[column] = is_zero ? 0.0f : value;
+  }
   // The lane that wrote the label's column corrects it.
-  if (is_inside && lane == ((uint)label / 8 < blocks ? (uint)label / 8 % LANES : 0)) {
+  const uint owner = (uint)label / PART < blocks ? (uint)label / PART : (uint)label - blocks * PART;
+  if (is_inside && lane == owner % LANES) {
     float correction = weight * (1.0f - smoothing);
 #if CAPPED
     const float t = target * inverse;
@@ -192,27 +183,4 @@ void cross_entropy_gradient(const global float *logits, const global int *labels
 #endif
     d[label] -= correction;
   }
-}
-
-// One work-item per SHARE losses.
-kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void cross_entropy_partial(const global float *restrict token_losses, global float *restrict partial,
-                           const uint count) {
-  const uint first = (uint)get_group_id(0) * SHARE;
-  const uint end = min(first + SHARE, count);
-  float8 chain = 0.0f;
-  uint i = first;
-  for (; i + 8 <= end; i += 8) chain += vload8(0, token_losses + i);
-  float sum = sum8(chain);
-  for (; i < end; i++) sum += token_losses[i];
-  partial[get_group_id(0)] = sum;
-}
-
-// A pairwise tree in place, by one work-item.
-kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void cross_entropy_final(global float *restrict partial, global float *restrict loss, const uint count,
-                         const float scale) {
-  for (uint width = 1; width < count; width *= 2)
-    for (uint i = 0; i + width < count; i += 2 * width) partial[i] += partial[i + width];
-  loss[0] = count > 0 ? scale * partial[0] : 0.0f;
 }

@@ -6,7 +6,8 @@
 // An id outside the vocabulary reads a row of zeros and receives no gradient.
 // Backward: a work-item owns a rectangle of the table (some vocabulary rows, some columns), clears it, reads all ids
 // and adds the rows whose id is in its range, in the order of the tokens: no atomics, no sorting. Processors take
-// rectangles of a thousand rows, so that the ids are read a few times only; other devices take one row each.
+// rectangles of a thousand rows, so that the ids are read a few times only; graphics processors four columns of some
+// rows, neighbours beside each other.
 // Swift: Operations/Embedding.swift
 
 #ifndef LANES
@@ -25,18 +26,21 @@ static inline void add_row(global float *to, const global float *from, const uin
     vstore16(b, 0, to + i + 16);
   }
   for (; i + 8 <= count; i += 8) vstore8(vload8(0, to + i) + vload8(0, from + i), 0, to + i);
+  for (; i + 4 <= count; i += 4) vstore4(vload4(0, to + i) + vload4(0, from + i), 0, to + i);
   for (; i < count; i++) to[i] += from[i];
 }
 
 static inline void copy_row(global float *to, const global float *from, const uint count) {
   uint i = 0;
   for (; i + 8 <= count; i += 8) vstore8(vload8(0, from + i), 0, to + i);
+  for (; i + 4 <= count; i += 4) vstore4(vload4(0, from + i), 0, to + i);
   for (; i < count; i++) to[i] = from[i];
 }
 
 static inline void zero_row(global float *to, const uint count) {
   uint i = 0;
   for (; i + 8 <= count; i += 8) vstore8((float8)(0.0f), 0, to + i);
+  for (; i + 4 <= count; i += 4) vstore4((float4)(0.0f), 0, to + i);
   for (; i < count; i++) to[i] = 0.0f;
 }
 

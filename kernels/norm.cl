@@ -19,6 +19,8 @@
 #define LANES 1  // work-items per row, a power of two: 1 on processors
 #endif
 
+#include "parts.cl"
+
 #if LANES == 1
 #define SCRATCH
 #define ROW_SUM(value) (value)
@@ -27,36 +29,31 @@
 #define ROW_SUM(value) group_sum(value, scratch, lane, LANES)
 #endif
 
-// A lane takes every LANES-th part of 8 columns; the row's last part may be shorter. Loops run over whole parts and
+// A lane takes every LANES-th part of a row; the row's last part may be shorter. Loops run over whole parts and
 // leave `i` at the short part for the one lane that has it, at or beyond `dim` for the others.
-#define STEP (8 * LANES)
+#define STEP (PART * LANES)
 
-// The first `count` of 8 values, zeros behind them.
-static inline float8 load_part(const global float *p, const uint count) {
-  if (count >= 8) return vload8(0, p);
-  float part[8];
-  for (uint k = 0; k < 8; k++) part[k] = k < count ? p[k] : 0.0f;
-  return vload8(0, part);
+// The first `count` values of a part, zeros behind them.
+static inline part_t load_part(const global float *p, const uint count) {
+  if (count >= PART) return LOAD_PART(p);
+  float part[PART];
+  for (uint k = 0; k < PART; k++) part[k] = k < count ? p[k] : 0.0f;
+  return LOAD_PART(part);
 }
 
-static inline void store_part(const float8 value, global float *p, const uint count) {
-  if (count >= 8) {
-    vstore8(value, 0, p);
+static inline void store_part(const part_t value, global float *p, const uint count) {
+  if (count >= PART) {
+    STORE_PART(value, p);
     return;
   }
-  float part[8];
-  vstore8(value, 0, part);
+  float part[PART];
+  STORE_PART(value, part);
   for (uint k = 0; k < count; k++) p[k] = part[k];
 }
 
-static inline float lane_sum(const float8 value) {
-  const float4 four = value.lo + value.hi;
-  return (four.x + four.y) + (four.z + four.w);
-}
-
 // weight + offset, or 1 without a weight.
-static inline float8 gain_part(const global float *weight, const float offset, const uint i, const uint count) {
-  return weight ? load_part(weight + i, count) + offset : (float8)(1.0f);
+static inline part_t gain_part(const global float *weight, const float offset, const uint i, const uint count) {
+  return weight ? load_part(weight + i, count) + offset : (part_t)(1.0f);
 }
 
 static inline void add_part(const global float *a, const global float *b, global float *sum, const uint i,
@@ -66,31 +63,31 @@ static inline void add_part(const global float *a, const global float *b, global
 
 // This lane's share of the sum of a row, in two chains.
 static inline float row_sum(const global float *z, const uint dim, const uint lane) {
-  float8 chain0 = 0.0f, chain1 = 0.0f;
-  uint i = lane * 8;
-  for (; i + STEP + 8 <= dim; i += 2 * STEP) {
-    chain0 += vload8(0, z + i);
-    chain1 += vload8(0, z + i + STEP);
+  part_t chain0 = 0.0f, chain1 = 0.0f;
+  uint i = lane * PART;
+  for (; i + STEP + PART <= dim; i += 2 * STEP) {
+    chain0 += LOAD_PART(z + i);
+    chain1 += LOAD_PART(z + i + STEP);
   }
-  for (; i < dim; i += STEP) chain0 += load_part(z + i, min(8u, dim - i));
-  return lane_sum(chain0 + chain1);
+  for (; i < dim; i += STEP) chain0 += load_part(z + i, min((uint)PART, dim - i));
+  return part_sum(chain0 + chain1);
 }
 
 // This lane's share of the sum of (z - center)^2.
 static inline float row_squares(const global float *z, const float center, const uint dim, const uint lane) {
-  float8 chain0 = 0.0f, chain1 = 0.0f;
-  uint i = lane * 8;
-  for (; i + STEP + 8 <= dim; i += 2 * STEP) {
-    const float8 d0 = vload8(0, z + i) - center, d1 = vload8(0, z + i + STEP) - center;
+  part_t chain0 = 0.0f, chain1 = 0.0f;
+  uint i = lane * PART;
+  for (; i + STEP + PART <= dim; i += 2 * STEP) {
+    const part_t d0 = LOAD_PART(z + i) - center, d1 = LOAD_PART(z + i + STEP) - center;
     chain0 += d0 * d0;
     chain1 += d1 * d1;
   }
-  for (; i + 8 <= dim; i += STEP) {
-    const float8 d = vload8(0, z + i) - center;
+  for (; i + PART <= dim; i += STEP) {
+    const part_t d = LOAD_PART(z + i) - center;
     chain0 += d * d;
   }
-  float sum = lane_sum(chain0 + chain1);
-  // The short part, if this lane has it: less than 8 columns are left.
+  float sum = part_sum(chain0 + chain1);
+  // The short part, if this lane has it: less than PART columns are left.
   for (; i < dim; i++) sum += (z[i] - center) * (z[i] - center);
   return sum;
 }
@@ -98,7 +95,7 @@ static inline float row_squares(const global float *z, const float center, const
 static inline void normalize_part(const global float *z, const float center, const float r,
                                   const global float *weight, const float offset, const global float *bias,
                                   global float *y, const uint i, const uint count) {
-  float8 value = (load_part(z + i, count) - center) * r * gain_part(weight, offset, i, count);
+  part_t value = (load_part(z + i, count) - center) * r * gain_part(weight, offset, i, count);
   if (bias) value += load_part(bias + i, count);
   store_part(value, y + i, count);
 }
@@ -116,15 +113,15 @@ void norm_forward(const global float *restrict x, const global float *restrict r
     const size_t start = (size_t)row * dim;
     const global float *z = x + start;
     if (residual) {
-      uint i = lane * 8;
-      for (; i + 8 <= dim; i += STEP) add_part(x + start, residual + start, sum + start, i, 8);
+      uint i = lane * PART;
+      for (; i + PART <= dim; i += STEP) add_part(x + start, residual + start, sum + start, i, PART);
       if (i < dim) add_part(x + start, residual + start, sum + start, i, dim - i);
       z = sum + start;
     }
     const float center = mean ? ROW_SUM(row_sum(z, dim, lane)) / dim : 0.0f;
     const float r = 1.0f / sqrt(ROW_SUM(row_squares(z, center, dim, lane)) / dim + epsilon);
-    uint i = lane * 8;
-    for (; i + 8 <= dim; i += STEP) normalize_part(z, center, r, weight, offset, bias, y + start, i, 8);
+    uint i = lane * PART;
+    for (; i + PART <= dim; i += STEP) normalize_part(z, center, r, weight, offset, bias, y + start, i, PART);
     if (i < dim) normalize_part(z, center, r, weight, offset, bias, y + start, i, dim - i);
     if (lane == 0) {
       rstd[row] = r;
@@ -139,16 +136,16 @@ typedef struct {
   float offset;
   const global float *x, *dy;
   float center, r;
-  float8 dot, total;
+  part_t dot, total;
 } Row;
 
-static inline float8 normalized_part(const Row *row, const uint i, const uint count) {
+static inline part_t normalized_part(const Row *row, const uint i, const uint count) {
   return (load_part(row->x + i, count) - row->center) * row->r;
 }
 
 // Adds to the sums of g and g h.
 static inline void products_part(Row *row, const uint i, const uint count) {
-  const float8 g = load_part(row->dy + i, count) * gain_part(row->weight, row->offset, i, count);
+  const part_t g = load_part(row->dy + i, count) * gain_part(row->weight, row->offset, i, count);
   row->dot += g * normalized_part(row, i, count);
   row->total += g;
 }
@@ -156,21 +153,21 @@ static inline void products_part(Row *row, const uint i, const uint count) {
 // Adds the row to the block's sums of dy h and dy; the first row starts them.
 static inline void parameters_part(const Row *row, global float *dweight, global float *dbias, const int is_first,
                                    const uint i, const uint count) {
-  const float8 d = load_part(row->dy + i, count);
+  const part_t d = load_part(row->dy + i, count);
   if (dweight) {
-    const float8 known = is_first ? (float8)(0.0f) : load_part(dweight + i, count);
+    const part_t known = is_first ? (part_t)(0.0f) : load_part(dweight + i, count);
     store_part(known + d * normalized_part(row, i, count), dweight + i, count);
   }
   if (dbias) {
-    const float8 known = is_first ? (float8)(0.0f) : load_part(dbias + i, count);
+    const part_t known = is_first ? (part_t)(0.0f) : load_part(dbias + i, count);
     store_part(known + d, dbias + i, count);
   }
 }
 
 static inline void gradient_part(const Row *row, const float along, const float shift, const global float *dsum,
                                  global float *dx, const uint i, const uint count) {
-  const float8 g = load_part(row->dy + i, count) * gain_part(row->weight, row->offset, i, count);
-  float8 value = row->r * (g - normalized_part(row, i, count) * along) - shift;
+  const part_t g = load_part(row->dy + i, count) * gain_part(row->weight, row->offset, i, count);
+  part_t value = row->r * (g - normalized_part(row, i, count) * along) - shift;
   if (dsum) value += load_part(dsum + i, count);
   store_part(value, dx + i, count);
 }
@@ -191,20 +188,20 @@ void norm_backward(const global float *restrict x, const global float *restrict 
   for (uint number = first; number < last; number++) {
     const size_t start = (size_t)number * dim;
     Row row = {weight, offset, x + start, dy + start, mean ? mean[number] : 0.0f, rstd[number], 0.0f, 0.0f};
-    uint i = lane * 8;
-    for (; i + 8 <= dim; i += STEP) products_part(&row, i, 8);
+    uint i = lane * PART;
+    for (; i + PART <= dim; i += STEP) products_part(&row, i, PART);
     if (i < dim) products_part(&row, i, dim - i);
     if (dweight || dbias) {
-      for (i = lane * 8; i + 8 <= dim; i += STEP) {
-        parameters_part(&row, block_dweight, block_dbias, number == first, i, 8);
+      for (i = lane * PART; i + PART <= dim; i += STEP) {
+        parameters_part(&row, block_dweight, block_dbias, number == first, i, PART);
       }
       if (i < dim) parameters_part(&row, block_dweight, block_dbias, number == first, i, dim - i);
     }
-    const float along = (ROW_SUM(lane_sum(row.dot)) + (drstd ? drstd[number] * row.r : 0.0f)) / dim;
+    const float along = (ROW_SUM(part_sum(row.dot)) + (drstd ? drstd[number] * row.r : 0.0f)) / dim;
     float shift = 0.0f;
-    if (mean) shift = (row.r * ROW_SUM(lane_sum(row.total)) - (dmean ? dmean[number] : 0.0f)) / dim;
+    if (mean) shift = (row.r * ROW_SUM(part_sum(row.total)) - (dmean ? dmean[number] : 0.0f)) / dim;
     const global float *other = dsum ? dsum + start : dsum;
-    for (i = lane * 8; i + 8 <= dim; i += STEP) gradient_part(&row, along, shift, other, dx + start, i, 8);
+    for (i = lane * PART; i + PART <= dim; i += STEP) gradient_part(&row, along, shift, other, dx + start, i, PART);
     if (i < dim) gradient_part(&row, along, shift, other, dx + start, i, dim - i);
   }
 }

@@ -6,14 +6,20 @@
 //   half:        a = x[m], b = x[m + pairs];   interleaved:  a = x[2 m], b = x[2 m + 1];   0 <= m < pairs
 //   The values from 2 pairs on pass. position = offset + (positions[token], or the token's place in its sequence).
 //
-// One work-item per `block` heads. A position outside the table gives NaN: neither a read out of bounds nor a
-// plausible result.
+// A position outside the table gives NaN: neither a read out of bounds nor a plausible result.
 // Paper: Su et al. 2021.   Swift: Operations/RoPE.swift
 
 #ifndef LANES
 #define LANES 1  // work-items per group: 1 on processors
 #endif
 
+static inline long position_of(const global int *positions, const uint token, const uint time, const uint offset) {
+  return (long)offset + (positions ? (long)positions[token] : (long)(token % time));
+}
+
+#if LANES == 1
+
+// One work-item per `block` heads.
 kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
 void rope(const global float *restrict x, const global float *restrict cosine, const global float *restrict sine,
           const global int *restrict positions, global float *restrict y, const uint tokens, const uint heads,
@@ -23,7 +29,7 @@ void rope(const global float *restrict x, const global float *restrict cosine, c
   const ulong first = (ulong)get_global_id(0) * block, last = min(first + block, units);
   for (ulong unit = first; unit < last; unit++) {
     const uint token = (uint)(unit / heads);
-    const long position = (long)offset + (positions ? (long)positions[token] : (long)(token % time));
+    const long position = position_of(positions, token, time, offset);
     const global float *from = x + unit * dim;
     global float *to = y + unit * dim;
     for (uint i = 2 * pairs; i < dim; i++) to[i] = from[i];
@@ -62,3 +68,33 @@ void rope(const global float *restrict x, const global float *restrict cosine, c
     }
   }
 }
+
+#else
+
+// One work-item per pair, or per value that passes, so that neighbours take neighbours; one head has dim - pairs of
+// them. `block` is not used: every work-item has one.
+kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
+void rope(const global float *restrict x, const global float *restrict cosine, const global float *restrict sine,
+          const global int *restrict positions, global float *restrict y, const uint tokens, const uint heads,
+          const uint dim, const uint pairs, const uint time, const uint offset, const uint table_rows,
+          const uint interleaved, const float direction, const uint block) {
+  const uint slots = dim - pairs;
+  const uint place = (uint)get_global_id(0), token = (uint)get_group_id(1);
+  if (place >= heads * slots) return;
+  const uint head = place / slots, m = place % slots;
+  const size_t start = ((size_t)token * heads + head) * dim;
+  if (m >= pairs) {
+    y[start + pairs + m] = x[start + pairs + m];
+    return;
+  }
+  const size_t first = start + (interleaved ? 2 * m : m), second = interleaved ? first + 1 : first + pairs;
+  const long position = position_of(positions, token, time, offset);
+  const bool is_inside = position >= 0 && position < (long)table_rows;
+  const size_t entry = is_inside ? (size_t)position * pairs + m : 0;
+  const float c = is_inside ? cosine[entry] : NAN, s = is_inside ? sine[entry] * direction : NAN;
+  const float a = x[first], b = x[second];
+  y[first] = a * c - b * s;
+  y[second] = b * c + a * s;
+}
+
+#endif

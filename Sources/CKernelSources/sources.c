@@ -6,6 +6,9 @@
 static const char common_text[] = {
 #embed "../../kernels/common.cl"
 };
+static const char parts_text[] = {
+#embed "../../kernels/parts.cl"
+};
 static const char matmul_text[] = {
 #embed "../../kernels/matmul.cl"
 };
@@ -82,6 +85,7 @@ static const struct {
   long length;
 } sources[] = {
     {"common", common_text, sizeof common_text},
+    {"parts", parts_text, sizeof parts_text},
     {"matmul", matmul_text, sizeof matmul_text},
     {"matmul_epilogue", matmul_epilogue_text, sizeof matmul_epilogue_text},
     {"matmul_tiled", matmul_tiled_text, sizeof matmul_tiled_text},

@@ -14,6 +14,8 @@ public enum EnvironmentVariable: String, CaseIterable, Sendable {
   case cache = "NIBBLE_CACHE"
   /// `processor` or `graphics`: the kernels to use whatever the kind of the OpenCL device (to test one on the other).
   case kernelStyle = "NIBBLE_KERNEL_STYLE"
+  /// Lower limits than OpenCL devices have, `work_group=64,local_memory=32K`: to see what poorer devices would do.
+  case limits = "NIBBLE_LIMITS"
   /// The tuning database's file that lies on top of the shipped one; `off` uses neither.
   case tuning = "NIBBLE_TUNING"
   /// 1 prints the device that is opened, 2 also every kernel build.

@@ -48,12 +48,12 @@ public enum KernelError: Error, CustomStringConvertible {
     case .workGroupTooLarge(let kernel, let device, let size, let limit):
       """
       kernel '\(kernel)' needs work-groups of \(size) items, but \(device) allows \(limit)
-        hint: choose another device with --device, for example cpu
+        hint: choose another device with --device, for example cpu, or the other kernels: NIBBLE_KERNEL_STYLE=processor
       """
     case .localMemoryTooLarge(let kernel, let device, let byteCount, let limit):
       """
       kernel '\(kernel)' needs \(byteCount) bytes of local memory, but \(device) has \(limit)
-        hint: choose another device with --device, for example cpu
+        hint: choose another device with --device, for example cpu, or the other kernels: NIBBLE_KERNEL_STYLE=processor
       """
     case .outOfMemory(let device, let byteCount, let live, let limit):
       """

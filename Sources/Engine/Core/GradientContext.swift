@@ -3,6 +3,8 @@ import Kernels
 /// Gradients by variable while a tape is walked backward.
 final class GradientTable {
   private var gradients: [Int: Tensor] = [:]
+  /// Variables whose gradient lies in memory that nothing else refers to, so that it may be added to in place.
+  private var owned: Set<Int> = []
   private unowned let tape: Tape
   private let parameters: [Int: Parameter]
 
@@ -16,7 +18,9 @@ final class GradientTable {
   /// Removes and returns the gradients of an entry's outputs, in the outputs' shapes.
   func take(_ variables: [Int?], as shapes: [Shape]) -> [Tensor?] {
     zip(variables, shapes).map { variable, shape in
-      variable.flatMap { gradients.removeValue(forKey: $0) }.map { $0.reshaped(to: shape) }
+      guard let variable else { return nil }
+      owned.remove(variable)
+      return gradients.removeValue(forKey: variable).map { $0.reshaped(to: shape) }
     }
   }
 
@@ -31,29 +35,38 @@ final class GradientTable {
       }
       return
     }
-    if let known = gradients[variable] {
-      // The known gradient may be shared with another variable: the sum gets memory of its own.
-      gradients[variable] = tape.add(known.reshaped(to: gradient.shape), gradient)
-    } else {
+    guard let known = gradients[variable]?.reshaped(to: gradient.shape) else {
       gradients[variable] = gradient
+      return
     }
+    if owned.contains(variable) { return tape.addInPlace(gradient, to: known) }
+    // The known gradient may be shared with another variable: the sum gets memory of its own.
+    gradients[variable] = tape.add(known, gradient)
+    owned.insert(variable)
   }
 
-  /// Adds the first output of an accumulating operation, in place where a parameter's gradient is the target.
+  /// Adds the first output of an accumulating operation, in place where a gradient is there already.
   ///
   /// - Returns: The other outputs.
   @discardableResult
   func add(_ operation: some AccumulatingOperation, _ inputs: [Tensor], to variable: Int) -> [Tensor] {
     var operation = operation
-    guard let parameter = parameters[variable], let target = parameter.gradient else {
-      operation.accumulates = false
+    let destination: Tensor?
+    if let parameter = parameters[variable], let target = parameter.gradient {
+      operation.accumulates = !parameter.gradientIsEmpty
+      parameter.gradientIsEmpty = false
+      destination = Tensor(target, shape: parameter.shape)
+    } else {
+      destination = owned.contains(variable) ? gradients[variable] : nil
+      operation.accumulates = destination != nil
+    }
+    guard let destination else {
       let outputs = tape.plain { $0.apply(operation, inputs) }
+      let isFirst = gradients[variable] == nil
       add(outputs[0], to: variable)
+      if isFirst { owned.insert(variable) }
       return Array(outputs.dropFirst())
     }
-    operation.accumulates = !parameter.gradientIsEmpty
-    parameter.gradientIsEmpty = false
-    let destination = Tensor(target, shape: parameter.shape)
     return Array(tape.plain { $0.apply(operation, inputs, into: [0: destination]) }.dropFirst())
   }
 }

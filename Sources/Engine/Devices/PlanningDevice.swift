@@ -7,6 +7,8 @@ public final class PlanningDevice: OperationDevice {
   public let description: DeviceDescription
   public let failure = FailureLatch()
   public internal(set) var memoryUse = MemoryUse()
+  /// The largest single allocation so far in bytes.
+  public private(set) var largestAllocation = 0
   /// Work by operation name.
   public private(set) var work: [String: (calls: Int, cost: Cost)] = [:]
 
@@ -16,6 +18,7 @@ public final class PlanningDevice: OperationDevice {
   public func allocate(_ count: Int, of element: ElementType) -> Memory {
     // Devices hand out memory in blocks, so the plan counts blocks.
     let size = Memory.blockByteCount(for: count * element.byteCount)
+    largestAllocation = max(largestAllocation, size)
     return PlannedMemory(element: element, count: count, owner: PlannedBlock(device: self, size: size))
   }
 

@@ -151,6 +151,8 @@ struct CopyColumns {
   static func kernel(
     on device: OpenCLDevice, accumulates: Bool,
   ) throws -> Kernel<Buffer<Float>, Buffer<Float>, UInt32, UInt32, UInt32, UInt32, UInt32> {
-    try device.kernel("copy_columns", in: "columns", ["ACCUMULATE": accumulates ? "1" : "0"])
+    let lanes = device.description.lanes(atMost: 128)
+    return try device.kernel(
+      "copy_columns", in: "columns", ["ACCUMULATE": accumulates ? "1" : "0", "LANES": "\(lanes)"])
   }
 }

@@ -100,6 +100,7 @@ extension CrossEntropyGradient {
       CrossEntropySamples.cases + [
         CrossEntropySamples.invalid,
         .init(label: "n2 v600", rows: 2, columns: 600),
+        .init(label: "n1 v33003", rows: 1, columns: 33_003),
         .init(label: "n3 v20 large", rows: 3, columns: 20, deviation: 300),
       ]
     return cases.flatMap { sample in

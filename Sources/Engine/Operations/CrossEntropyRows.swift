@@ -141,31 +141,19 @@ extension OpenCLDevice: CrossEntropyDevice {
   func run(
     _ pass: CrossEntropyRows, _ operands: CrossEntropyRows.Operands, _ rows: CrossEntropyRows.Rows,
   ) throws {
-    try pass.enqueue(on: self, operands, rows, lanes: description.kernelStyle == .processor ? 1 : 128)
+    try pass.enqueue(on: self, operands, rows)
   }
 
   func sum(_ pass: CrossEntropyRows, _ tokenLosses: Memory, to loss: Memory) throws {
-    let count = tokenLosses.count
-    let shares = (count + 1023) / 1024
-    let partial = allocate(max(1, shares), of: .float32)
-    let definitions = pass.definitions(lanes: description.kernelStyle == .processor ? 1 : 128)
-    let first: Kernel<Buffer<Float>, Buffer<Float>, UInt32> = try kernel(
-      "cross_entropy_partial", in: "cross_entropy", definitions)
-    first(Buffer(tokenLosses), Buffer(partial), UInt32(count), over: .groups(shares))
-    let second: Kernel<Buffer<Float>, Buffer<Float>, UInt32, Float> = try kernel(
-      "cross_entropy_final", in: "cross_entropy", definitions)
-    second(Buffer(partial), Buffer(loss), UInt32(shares), Float(pass.options.scale), over: .groups(1))
+    try DeviceSum(scale: Float(pass.options.scale)).enqueue(on: self, tokenLosses, to: loss)
   }
 }
 
 extension CrossEntropyRows {
-  fileprivate func definitions(lanes: Int) -> [String: String] {
-    ["LANES": "\(lanes)", "CAPPED": options.softcap > 0 ? "1" : "0"]
-  }
-
-  /// - Parameter lanes: Work-items per row, a power of two.
-  func enqueue(on device: OpenCLDevice, _ operands: Operands, _ rows: Rows, lanes: Int) throws {
-    let definitions = definitions(lanes: lanes)
+  fileprivate func enqueue(on device: OpenCLDevice, _ operands: Operands, _ rows: Rows) throws {
+    let shape = device.configuration(
+      RowConfiguration.self, for: RowConfiguration.problem(length: rows.columns))
+    let definitions = ["LANES": "\(shape.lanes)", "CAPPED": options.softcap > 0 ? "1" : "0"]
     let ignoreIndex = Int32(clamping: options.ignoreIndex)
     guard let gradient = operands.gradient else {
       let kernel:

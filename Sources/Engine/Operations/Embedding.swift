@@ -48,7 +48,7 @@ public struct Embedding: DifferentiableOperation {
     let grid = EmbeddingGrid(on: device)
     let kernel: EmbeddingGrid.TableKernel = try device.kernel(
       "embedding_forward", in: "embedding", ["LANES": "\(grid.lanes)", "ACCUMULATE": "0"])
-    let columns = grid.isProcessor ? dim : 8
+    let columns = grid.isProcessor ? dim : EmbeddingGrid.laneColumns
     let rows = grid.isProcessor ? max(1, 32_768 / dim) : 1
     kernel(
       Buffer(inputs[0].memory), Buffer(inputs[1].memory), Buffer(outputs[0].memory), UInt32(tokens),
@@ -73,6 +73,7 @@ public struct Embedding: DifferentiableOperation {
     [
       Sample("1 of 1x1", Embedding(), [.init([1], .int32, .integers(0..<1)), .init([1, 1])]),
       Sample("2x3 of 5x7", Embedding(), [.init([2, 3], .int32, .integers(0..<5)), .init([5, 7])]),
+      Sample("9 of 3x301", Embedding(), [.init([9], .int32, .integers(0..<3)), .init([3, 301])]),
       Sample("33 of 4x17", Embedding(), [.init([33], .int32, .integers(0..<4)), .init([4, 17])]),
       Sample(
         "ids outside", Embedding(),
@@ -149,8 +150,9 @@ public struct EmbeddingGradient: AccumulatingOperation {
       "embedding_backward", in: "embedding",
       ["LANES": "\(grid.lanes)", "ACCUMULATE": accumulates ? "1" : "0"])
     let units = device.description.computeUnits
-    let columns = grid.isProcessor ? EmbeddingGrid.tableColumns(of: dim, processors: units) : 8
-    let rows = grid.isProcessor ? EmbeddingGrid.tableRows : 1
+    let columns =
+      grid.isProcessor ? EmbeddingGrid.tableColumns(of: dim, processors: units) : EmbeddingGrid.laneColumns
+    let rows = grid.isProcessor ? EmbeddingGrid.tableRows : EmbeddingGrid.groupRows
     kernel(
       Buffer(inputs[0].memory), Buffer(inputs[1].memory), Buffer(outputs[0].memory), UInt32(tokens),
       UInt32(vocabulary), UInt32(dim), UInt32(columns), UInt32(rows),
@@ -164,7 +166,7 @@ public struct EmbeddingGradient: AccumulatingOperation {
   }
 
   public static var samples: [Sample] {
-    let sizes = [(1, 1, 1), (33, 4, 17), (7, 19, 8), (5, 2050, 1), (40, 3, 140)]
+    let sizes = [(1, 1, 1), (33, 4, 17), (7, 19, 8), (5, 2050, 1), (40, 3, 140), (70, 67, 301)]
     return sizes.flatMap { tokens, vocabulary, dim in
       [false, true].map { accumulates in
         Sample(
@@ -193,10 +195,16 @@ private struct EmbeddingGrid {
     max(64, (dim / (4 * max(1, processors)) + 15) / 16 * 16)
   }
 
-  let isProcessor: Bool
-  var lanes: Int { isProcessor ? 1 : 32 }
+  /// Columns of a graphics processor's work-item: neighbours read without gaps.
+  static let laneColumns = 4
 
-  init(on device: OpenCLDevice) { isProcessor = device.description.kernelStyle == .processor }
+  /// Rows of the table of one of its groups, which reads all ids: few, so that there are many groups.
+  static let groupRows = 32
+
+  let lanes: Int
+  var isProcessor: Bool { lanes == 1 }
+
+  init(on device: OpenCLDevice) { lanes = device.description.lanes(atMost: 64) }
 
   func geometry(columns: Int, of itemColumns: Int, rows: Int, of itemRows: Int) -> Geometry {
     let groupColumns = itemColumns * lanes

@@ -113,16 +113,17 @@ struct NormBackward: Sendable {
       UInt32(rows), UInt32(dim), UInt32(Self.blockRows), over: .groups(blocks))
   }
 
-  /// One work-item has a whole row on processors; elsewhere as many as there are columns for share it.
+  /// One work-item has a whole row on processors; elsewhere several share it.
   static func definitions(dim: Int, on device: OpenCLDevice) -> [String: String] {
-    ["LANES": device.description.kernelStyle == .processor ? "1" : dim > 128 ? "64" : "16"]
+    let shape = device.configuration(RowConfiguration.self, for: RowConfiguration.problem(length: dim))
+    return ["LANES": "\(shape.lanes)"]
   }
 }
 
 extension NormBackward {
   /// Cases of a gradient operation: every combination of operands that a model meets, at awkward sizes.
   static func samples(isCentered: Bool, _ operation: (NormBackward) -> any Operation) -> [Sample] {
-    let sizes = [(1, 1), (3, 7), (17, 16), (33, 9), (5, 40)]
+    let sizes = [(1, 1), (3, 7), (17, 16), (33, 9), (5, 40), (18, 290), (3, 1030)]
     return sizes.flatMap { rows, dim in
       [false, true].map { isFull in
         let backward = NormBackward(

@@ -67,6 +67,8 @@ public struct RMSNorm: DifferentiableOperation {
       }
     }
     return plain + [
+      Sample("2x307", RMSNorm(epsilon: 1e-5), [.init([2, 307]), .init([307])]),
+      Sample("1x1030", RMSNorm(epsilon: 1e-5), [.init([1, 1030]), .init([1030])]),
       Sample("1x1", RMSNorm(epsilon: 0.1), [.init([1, 1]), .init([1])]),
       Sample("5x8 without weight", RMSNorm(epsilon: 1e-6, hasWeight: false), [.init([5, 8])]),
       Sample("vector", RMSNorm(epsilon: 1e-6), [.init([19]), .init([19])]),

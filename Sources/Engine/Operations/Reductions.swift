@@ -40,11 +40,38 @@ public struct SumRows: DifferentiableOperation, AccumulatingOperation {
 
   public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
     let (rows, columns) = (inputs[0].shape[0], inputs[0].shape[1])
-    let kernel: Kernel<Buffer<Float>, Buffer<Float>, UInt32, UInt32> = try device.kernel(
-      "sum_rows", in: "reduce", ["ACCUMULATE": accumulates ? "1" : "0"])
+    let splits = Self.splits(rows: rows, on: device.description)
+    guard splits > 1 else {
+      return try enqueue(on: device, inputs[0].memory, outputs[0].memory, rows: rows, columns: columns)
+    }
+    let share = (rows + splits - 1) / splits
+    let partial = device.allocate(splits * columns, of: .float32)
+    try SumRows().enqueue(
+      on: device, inputs[0].memory, partial, rows: rows, columns: columns, share: share, splits: splits)
+    try enqueue(on: device, partial, outputs[0].memory, rows: splits, columns: columns)
+  }
+
+  /// Parts of the rows that are summed side by side: few columns alone do not fill a graphics processor.
+  private static func splits(rows: Int, on device: DeviceDescription) -> Int {
+    guard device.kernelStyle == .graphics, rows >= 512 else { return 1 }
+    let share = max(128, (rows + 63) / 64)
+    return (rows + share - 1) / share
+  }
+
+  /// - Parameters:
+  ///   - share: Rows of one sum; all by default.
+  ///   - splits: Sums per column, one row of the output each.
+  private func enqueue(
+    on device: OpenCLDevice, _ x: Memory, _ y: Memory, rows: Int, columns: Int, share: Int? = nil,
+    splits: Int = 1,
+  ) throws {
+    let lanes = device.description.lanes(atMost: 256)
+    let kernel: Kernel<Buffer<Float>, Buffer<Float>, UInt32, UInt32, UInt32> = try device.kernel(
+      "sum_rows", in: "reduce", ["ACCUMULATE": accumulates ? "1" : "0", "LANES": "\(lanes)"])
+    let across = lanes == 1 ? 8 : min(32, lanes)
     kernel(
-      Buffer(inputs[0].memory), Buffer(outputs[0].memory), UInt32(rows), UInt32(columns),
-      over: .groups((columns + 7) / 8))
+      Buffer(x), Buffer(y), UInt32(rows), UInt32(columns), UInt32(share ?? rows),
+      over: .groups((columns + across - 1) / across, splits))
   }
 
   public var saved: SavedTensors { SavedTensors() }
@@ -56,7 +83,7 @@ public struct SumRows: DifferentiableOperation, AccumulatingOperation {
   }
 
   public static var samples: [Sample] {
-    [(1, 1), (3, 7), (33, 8), (65, 19), (130, 40)].flatMap { rows, columns in
+    [(1, 1), (3, 7), (33, 8), (65, 19), (130, 40), (700, 35)].flatMap { rows, columns in
       [false, true].map { accumulates in
         Sample(
           "\(rows)x\(columns)\(accumulates ? " accumulate" : "")", SumRows(accumulates: accumulates),
@@ -136,17 +163,7 @@ public struct SumOfSquares: DifferentiableOperation {
   }
 
   public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    let count = inputs[0].shape.count
-    let shares = max(1, min(1024, (count + 16_383) / 16_384))
-    let share = (count + shares - 1) / shares
-    let partial = device.allocate(shares, of: .float32)
-    let definitions = ["SQUARES": "1"]
-    let first: Kernel<Buffer<Float>, Buffer<Float>, UInt64, UInt64> = try device.kernel(
-      "sum_partial", in: "reduce", definitions)
-    first(Buffer(inputs[0].memory), Buffer(partial), UInt64(count), UInt64(share), over: .groups(shares))
-    let second: Kernel<Buffer<Float>, Buffer<Float>, UInt32> = try device.kernel(
-      "sum_final", in: "reduce", definitions)
-    second(Buffer(partial), Buffer(outputs[0].memory), UInt32(shares), over: .groups(1))
+    try DeviceSum(squares: true).enqueue(on: device, inputs[0].memory, to: outputs[0].memory)
   }
 
   public var saved: SavedTensors { SavedTensors(inputs: [0]) }

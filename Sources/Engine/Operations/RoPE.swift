@@ -129,22 +129,25 @@ public struct RoPE: DifferentiableOperation {
   public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
     let shape = inputs[0].shape
     guard shape.count > 0 else { return }
-    let isProcessor = device.description.kernelStyle == .processor
+    let lanes = device.description.lanes(atMost: 128)
     let kernel:
       Kernel<
         Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Int32>, Buffer<Float>, UInt32, UInt32, UInt32,
-        UInt32,
-        UInt32, UInt32, UInt32, UInt32, Float, UInt32
-      > = try device.kernel("rope", in: "rope", ["LANES": isProcessor ? "1" : "64"])
-    let block = isProcessor ? max(1, 8192 / shape[3]) : 1
-    let units = shape[0] * shape[1] * shape[2]
+        UInt32, UInt32, UInt32, UInt32, UInt32, Float, UInt32
+      > = try device.kernel("rope", in: "rope", ["LANES": "\(lanes)"])
+    let (tokens, heads, dim, pairs) = (shape[0] * shape[1], shape[2], shape[3], inputs[1].shape[1])
+    // Heads of a processor's work-item.
+    let block = lanes == 1 ? max(1, 8192 / dim) : 1
+    let geometry =
+      lanes == 1
+      ? Geometry.groups((tokens * heads + block - 1) / block)
+      : Geometry.groups((heads * (dim - pairs) + lanes - 1) / lanes, tokens)
     kernel(
       Buffer(inputs[0].memory), Buffer(inputs[1].memory), Buffer(inputs[2].memory),
-      Buffer(hasPositions ? inputs[3].memory : nil), Buffer(outputs[0].memory), UInt32(shape[0] * shape[1]),
-      UInt32(shape[2]), UInt32(shape[3]), UInt32(inputs[1].shape[1]), UInt32(shape[1]),
-      UInt32(positionOffset),
+      Buffer(hasPositions ? inputs[3].memory : nil), Buffer(outputs[0].memory), UInt32(tokens),
+      UInt32(heads), UInt32(dim), UInt32(pairs), UInt32(shape[1]), UInt32(positionOffset),
       UInt32(inputs[1].shape[0]), convention == .interleaved ? 1 : 0, isInverse ? -1 : 1, UInt32(block),
-      over: .items((units + block - 1) / block))
+      over: geometry)
   }
 
   public func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
@@ -168,7 +171,7 @@ public struct RoPE: DifferentiableOperation {
 
   public static var samples: [Sample] {
     let shapes: [(Shape, Int)] = [
-      ([1, 1, 1, 2], 1), ([2, 3, 2, 8], 4), ([1, 5, 3, 12], 5), ([2, 2, 1, 38], 17),
+      ([1, 1, 1, 2], 1), ([2, 3, 2, 8], 4), ([1, 5, 3, 12], 5), ([2, 2, 1, 38], 17), ([1, 2, 7, 66], 32),
     ]
     let plain = shapes.flatMap { shape, pairs in
       Convention.allCases.map { convention in

@@ -25,8 +25,9 @@ extension Pointwise {
     let bias = PointwiseProgram(inputs: 3) { [$0[0] * $0[1] + $0[2]] }
     return [Sample("softcap", softcap(15), [.init([5, 17], .float32, .normal(deviation: 20))])]
       + [1, 8, 33, 1000].map { Sample("functions n\($0)", Pointwise(functions), [.init([$0]), .init([$0])]) }
+      + [Sample("many", gated(.silu), [.init([5003]), .init([5003])])]
       + [Sample("choice", Pointwise(choice), [.init([7, 9]), .init([7, 9])])]
-      + [(1, 1), (5, 3), (4, 16), (300, 21)].map { rows, columns in
+      + [(1, 1), (5, 3), (4, 16), (300, 21), (301, 12)].map { rows, columns in
         Sample(
           "row broadcast \(rows)x\(columns)",
           Pointwise(bias, operands: [.init(0), .init(1, .row), .init(2, .element(1))]),

@@ -9,6 +9,8 @@ public struct TrainingEstimate: Sendable {
   public var optimizerByteCount: Int
   /// The largest need of activations and workspace at any moment of an update.
   public var activationByteCount: Int
+  /// The largest tensor or arena.
+  public var largestAllocation: Int
   /// FLOPs of one update, by definition of the operations.
   public var flopsPerStep: Double
   /// FLOPs per operation, falling.
@@ -43,6 +45,7 @@ public enum TrainingPlanner {
       parameterCount: model.parameters.count, weightByteCount: weights / 2,
       gradientByteCount: weights - weights / 2,
       optimizerByteCount: fixed - weights, activationByteCount: device.memoryUse.peak - fixed,
+      largestAllocation: device.largestAllocation,
       flopsPerStep: device.total.flops,
       work: device.work.map { ($0.key, $0.value.calls, $0.value.cost) }.sorted { $0.2.flops > $1.2.flops })
   }

@@ -26,6 +26,10 @@ public enum DeviceCatalog {
         name: EnvironmentVariable.kernelStyle.rawValue, value: text,
         expected: KernelStyle.allCases.map(\.rawValue).joined(separator: " or "))
     }
+    if let text = EnvironmentVariable.limits.value, DeviceLimits(text) == nil {
+      throw KernelError.invalidVariable(
+        name: EnvironmentVariable.limits.rawValue, value: text, expected: DeviceLimits.expected)
+    }
     let wanted = name ?? EnvironmentVariable.device.value
     if wanted == "cpu" { return try openHost(threads) }
     let candidates = OpenCLPlatform.candidates()

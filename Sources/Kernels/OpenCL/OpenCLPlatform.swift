@@ -80,7 +80,7 @@ enum OpenCLPlatform {
     let kind = value(device, CL_DEVICE_TYPE, cl_device_type.self) ?? 0
     let doubles = value(device, CL_DEVICE_DOUBLE_FP_CONFIG, cl_device_fp_config.self) ?? 0
     let subgroups = value(device, CL_DEVICE_MAX_NUM_SUB_GROUPS, cl_uint.self) ?? 0
-    return DeviceDescription(
+    let reported = DeviceDescription(
       name: name,
       product: text(device, CL_DEVICE_NAME),
       vendor: text(platform, UInt32(CL_PLATFORM_NAME)),
@@ -98,6 +98,9 @@ enum OpenCLPlatform {
       hasDouble: doubles != 0,
       hasSubgroups: subgroups > 0,
     )
+    // A text that does not read is refused where a device is opened.
+    let limits = EnvironmentVariable.limits.value.flatMap { DeviceLimits($0) }
+    return limits?.applied(to: reported) ?? reported
   }
 
   private static func text(_ platform: cl_platform_id, _ key: UInt32) -> String {

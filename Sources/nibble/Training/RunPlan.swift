@@ -31,12 +31,21 @@ struct RunPlan {
         "the run does not fit on \(device.name): it needs \(Numbers.bytes(needed)) of \(Numbers.bytes(device.memoryByteCount))",
         details: [memoryParts], hints: hints, exitCode: .doesNotFit)
     }
-    if arena > device.largestAllocation {
-      return Failure(
-        "the weights take \(Numbers.bytes(arena)) in one piece, but \(device.name) allows \(Numbers.bytes(device.largestAllocation))",
-        hints: ["a smaller model, or another device: nibble devices"], exitCode: .doesNotFit)
-    }
-    return nil
+    let smaller = "a smaller model, or another device: nibble devices"
+    if arena > device.largestAllocation { return oversize("the weights take", arena, hint: smaller) }
+    let largest = estimate.largestAllocation
+    guard largest > device.largestAllocation else { return nil }
+    let micro = options.microBatch
+    return oversize(
+      "the largest tensor takes", largest,
+      hint: micro > 1 ? "batch.micro=\(micro / 2) halves it; the result stays the same" : smaller)
+  }
+
+  private func oversize(_ what: String, _ byteCount: Int, hint: String) -> Failure {
+    Failure(
+      "\(what) \(Numbers.bytes(byteCount)) in one piece, but \(device.name) allows "
+        + Numbers.bytes(device.largestAllocation),
+      hints: [hint], exitCode: .doesNotFit)
   }
 
   private var hints: [String] {
