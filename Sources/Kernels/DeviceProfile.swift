@@ -54,6 +54,11 @@ public struct DeviceProfile: Sendable, Hashable {
   public internal(set) var lostCommands = 0
   /// From the first call to the end of waiting.
   public internal(set) var host: Span
+
+  /// What all kernels took together.
+  public var kernelSeconds: Double {
+    commands.reduce(0) { $0 + ($1.kind == .kernel ? $1.device.seconds : 0) }
+  }
 }
 
 /// A device that can be watched.

@@ -85,6 +85,7 @@ import Testing
     Case("bench train vocab=0", 2, "vocab is '0'"),
     Case("bench train time=9 batch.tokens=90", 2, "say the same twice"),
     Case("bench train model.layer=2", 2, "did you mean 'model.layers=2'?"),
+    Case("bench train log.every=3", 2, "changes nothing about a step"),
     Case("bench train --steps 0", 2, "--steps is 0"),
     Case("bench train --budget 0", 2, "--budget is 0"),
     Case("bench train --overwrite", 2, "--overwrite is for --timeline"),

@@ -12,21 +12,21 @@ import Testing
     let result = try #require(try ending.json().first)
     // Embedding, four projections, gate, up and down, three gains.
     let parameters = 100 * 32 + 32 * 32 * 2 + 2 * 16 * 32 + 3 * 48 * 32 + 3 * 32
-    #expect(result["parameters"]?.intValue == parameters)
+    #expect(result["parameters"]?.integerValue == parameters)
     for key in [
       "tokens_per_s", "step_s", "first_step_s", "gflops", "sgemm_peak_gflops", "share_of_peak",
       "peak_memory_bytes", "device_memory_bytes", "loss",
     ] {
       #expect((result[key]?.doubleValue ?? 0) > 0, "\(key)")
     }
-    #expect(result["launches_per_step"]?.intValue == 0)
+    #expect(result["launches_per_step"]?.integerValue == 0)
     #expect(result["step_s_samples"]?.arrayValue?.count == 3)
     #expect(result["step_s_quartiles"]?.arrayValue?.count == 2)
     #expect((result["families"]?["matmul"]?.doubleValue ?? 0) > 0)
     #expect(result["queue"]?.isNull == true)
     let shape = try #require(result["shape"]?.objectValue)
     #expect(shape.map(\.key) == ["dim", "layers", "heads", "kv_heads", "ffn", "vocab", "time", "batch"])
-    #expect(shape.compactMap(\.value.intValue) == [32, 1, 2, 1, 48, 100, 16, 2])
+    #expect(shape.compactMap(\.value.integerValue) == [32, 1, 2, 1, 48, 100, 16, 2])
     let share = try #require(result["share_of_peak"]?.doubleValue)
     let flops = Double(6 * parameters + 6 * 32 * 16) * 32
     let rate = try #require(result["gflops"]?.doubleValue)
@@ -61,6 +61,6 @@ import Testing
     let program = try Program()
     let ending = try program.run(
       "train preset=\(preset) data.path=embedded --plan --json --device cpu --quiet")
-    #expect(try ending.json().first?["parameters"]?.intValue == parameters)
+    #expect(try ending.json().first?["parameters"]?.integerValue == parameters)
   }
 }

@@ -184,13 +184,13 @@ import Testing
     device.startProfile()
     for _ in 0..<2 { copy(Buffer(from), Buffer(to), 3, 3, 0, 3, 0, over: .groups(2)) }
     try device.recorder?.record("copying", scope: "here", flops: 2, bytes: 3) {
-      device.copy(from, to: from)
+      device.zero(from)
       copy(Buffer(from), Buffer(to), 3, 3, 0, 3, 0, over: .groups(2))
       _ = try device.read(from, as: Float.self)
     }
     let profile = try device.stopProfile()
     let commands = profile.commands
-    #expect(commands.map(\.name) == ["copy_columns", "copy_columns", "copy", "copy_columns", "read"])
+    #expect(commands.map(\.name) == ["copy_columns", "copy_columns", "fill", "copy_columns", "read"])
     #expect(commands.map(\.family) == ["columns", "columns", "transfer", "columns", "transfer"])
     #expect(commands.map(\.work) == [nil, nil, 0, 0, 0])
     #expect(commands.map(\.isBlocking) == [false, false, false, false, true])

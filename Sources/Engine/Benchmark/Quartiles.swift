@@ -8,12 +8,7 @@ public struct Quartiles: Sendable, Hashable {
   public init(_ samples: [Double]) {
     precondition(!samples.isEmpty, "quartiles of nothing")
     let sorted = samples.sorted()
-    func value(_ share: Double) -> Double {
-      let place = share * Double(sorted.count - 1)
-      let below = Int(place)
-      let above = min(below + 1, sorted.count - 1)
-      return sorted[below] + (sorted[above] - sorted[below]) * (place - Double(below))
-    }
+    func value(_ share: Double) -> Double { Quantile.of(sorted, share) }
     (lower, median, upper) = (value(0.25), value(0.5), value(0.75))
   }
 }

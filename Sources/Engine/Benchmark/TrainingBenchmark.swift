@@ -4,14 +4,14 @@ public import Kernels
 /// Times whole training steps of a model on random tokens.
 public struct TrainingBenchmark {
   public let configuration: ModelConfiguration
-  /// Sequences of a step.
-  public let sequences: Int
-  public let context: Int
+  /// The batch, the loss, the clipping and the seed.
+  public let options: TrainingOptions
+  public let rule: any UpdateRule
 
-  public init(_ configuration: ModelConfiguration, sequences: Int, context: Int) {
+  public init(_ configuration: ModelConfiguration, _ options: TrainingOptions, rule: any UpdateRule) {
     self.configuration = configuration
-    self.sequences = sequences
-    self.context = context
+    self.options = options
+    self.rule = rule
   }
 
   /// When to stop timing steps.
@@ -78,20 +78,23 @@ public struct TrainingBenchmark {
     on device: any OperationDevice & ProfilingDevice, _ limits: Limits,
     onStep: (_ step: Int, _ seconds: Double) -> Void = { _, _ in },
   ) throws -> Result {
-    let model = try ModelInitialization.make(configuration, seed: 1, on: device, trains: true)
+    let model = try ModelInitialization.make(configuration, seed: options.seed, on: device, trains: true)
     let step = TrainingStep(
-      model: model, optimizer: Optimizer(AdamW(), for: model.parameters), loss: LossOptions(), clip: 1)
-    let sampler = try BatchSampler(randomTokens(), context: context, sequencesPerStep: sequences, seed: 1)
+      model: model, optimizer: Optimizer(rule, for: model.parameters), loss: options.loss, clip: options.clip,
+      recomputesLayers: options.recomputesLayers)
+    let sampler = try BatchSampler(
+      randomTokens(), context: options.contextLength, sequencesPerStep: options.sequencesPerStep,
+      seed: options.seed)
     try device.finish()
     let start = SteadyClock.now()
     var seconds: [Double] = []
     var launches = 0
     var loss = 0.0
     func run() throws {
-      let batch = sampler.batch(step: seconds.count)
+      let batches = microBatches(of: sampler, step: seconds.count)
       let before = (device as? OpenCLDevice)?.launchCount ?? 0
       let start = SteadyClock.now()
-      loss = try step.run([batch], learningRate: 3e-4, peakLearningRate: 3e-4).loss
+      loss = try step.run(batches, learningRate: 3e-4, peakLearningRate: 3e-4).loss
       seconds.append(SteadyClock.now() - start)
       launches = ((device as? OpenCLDevice)?.launchCount ?? 0) - before
     }
@@ -111,18 +114,25 @@ public struct TrainingBenchmark {
   }
 
   private func randomTokens() throws -> TokenSequence {
-    let random = CounterRandom(seed: 1, stream: "benchmark tokens")
-    let tokens = (0...sequences * context).map {
+    let random = CounterRandom(seed: options.seed, stream: "benchmark tokens")
+    let tokens = (0...options.tokensPerStep).map {
       Int32(random.integer(UInt64($0), below: configuration.vocabularySize))
     }
     return try TokenSequence(tokens + tokens, vocabularySize: configuration.vocabularySize)
   }
 
+  private func microBatches(of sampler: BatchSampler, step: Int) -> [Batch] {
+    stride(from: 0, to: options.sequencesPerStep, by: options.microBatch).map { first in
+      let last = min(first + options.microBatch, options.sequencesPerStep)
+      return sampler.batch(step: step, sequences: first..<last)
+    }
+  }
+
   private func flops(parameters: Int) -> Double {
     let perToken =
       6 * Double(parameters)
-      + 6 * Double(configuration.layers * configuration.modelDimension * context)
-    return perToken * Double(sequences * context)
+      + 6 * Double(configuration.layers * configuration.modelDimension * options.contextLength)
+    return perToken * Double(options.tokensPerStep)
   }
 
   /// The machine's matrix product peak in FLOP/s: the best of 8 OpenBLAS products of 1536 x 1536 matrices.

@@ -102,7 +102,7 @@ import Testing
         let start = try #require(event["ts"]?.doubleValue)
         let duration = try #require(event["dur"]?.doubleValue)
         #expect(duration >= 0 && start.isFinite)
-        let isHost = event["tid"]?.intValue == 1
+        let isHost = event["tid"]?.integerValue == 1
         #expect(!isHost || start >= 0)
       }
       let kernel = events.first { $0["cat"]?.stringValue == "kernel" && $0["name"]?.stringValue == "rope" }

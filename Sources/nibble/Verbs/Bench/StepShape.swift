@@ -6,8 +6,8 @@ import Tokenizers
 /// What `nibble bench train` times: a preset with some of its sizes replaced.
 struct StepShape {
   let model: ModelConfiguration
-  let sequences: Int
-  let context: Int
+  let options: TrainingOptions
+  let rule: any UpdateRule
   /// As written: `small`, `tiny dim=512 heads=8`.
   let title: String
 
@@ -17,6 +17,8 @@ struct StepShape {
     "ffn": "model.hidden", "time": "model.context",
   ]
   private static let names = ["dim", "layers", "heads", "kv_heads", "ffn", "vocab", "time", "batch"]
+  /// Sections whose keys change a step.
+  private static let sections = ["model", "batch", "optimizer", "loss"]
   static let presets = ["tiny", "small", "base", "gpt2", "long"]
 
   /// - Parameters:
@@ -46,8 +48,8 @@ struct StepShape {
     // Random tokens need no tokenizer, so there may be fewer than it has.
     if let count = try Self.count("vocab", in: sizes, most: 1 << 24) { model.vocabularySize = count }
     self.model = model
-    context = values.model.context
-    sequences = values.batch.tokens / context
+    options = TrainingOptions(values, stepsAreLimit: true)
+    rule = OptimizerRule.rule(values.optimizer)
     title = ([preset] + words).joined(separator: " ")
   }
 
@@ -56,11 +58,16 @@ struct StepShape {
       throw UsageError("'\(word)' is no key=value", hints: ["nibble bench train --config tiny layers=2"])
     }
     let name = assignment.key
-    let isKnown = names.contains(name) || ConfigurationSchema.key(named: name) != nil
-    if !isKnown, !name.contains(".") {
+    let key = ConfigurationSchema.key(named: name)
+    if key == nil, !names.contains(name), !name.contains(".") {
       throw UsageError(
         "'\(name)' is neither a size nor a key of the configuration",
         hints: nameHints(for: name, in: names, noun: "sizes") + ["all keys: nibble config schema"])
+    }
+    if let key, name != "seed", !sections.contains(key.section) {
+      throw UsageError(
+        "\(name)= changes nothing about a step",
+        hints: ["sizes: \(names.joined(separator: ", ")); keys of \(sections.joined(separator: ", ")); seed"])
     }
     return assignment
   }

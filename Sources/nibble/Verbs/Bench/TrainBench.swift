@@ -59,12 +59,12 @@ struct TrainBench: Verb {
     guard let device = opened as? any OperationDevice & ProfilingDevice else {
       throw Failure("\(opened.description.name) cannot be timed", exitCode: .internalError)
     }
-    let benchmark = TrainingBenchmark(shape.model, sequences: shape.sequences, context: shape.context)
+    let benchmark = TrainingBenchmark(shape.model, shape.options, rule: shape.rule)
     output.narrate("\(shape.title) on \(device.description.name): two steps first, then timed ones")
     let result = try benchmark.run(on: device, .init(steps: steps, budget: budget)) { index, seconds in
       output.narrate("step \(index): \(Numbers.duration(seconds))")
     }
-    let roof = try StepRoof.measure(device)
+    let roof = try RoofMeasurement(budget: 0.5).measure(device)
     let report = TrainBenchReport(
       shape: shape, result: result, profile: StepProfile(result.profile), roof: roof,
       device: device.description, sgemmPeak: roof.sgemmPeak ?? TrainingBenchmark.sgemmPeak())

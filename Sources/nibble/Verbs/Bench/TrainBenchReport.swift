@@ -12,7 +12,7 @@ struct TrainBenchReport {
   /// The machine's sgemm peak in FLOP/s.
   let sgemmPeak: Double
 
-  private var tokens: Double { Double(shape.sequences * shape.context) }
+  private var tokens: Double { Double(shape.options.tokensPerStep) }
   private var median: Double { result.quartiles.median }
   private var rate: Double { result.flopsPerStep / median }
 
@@ -127,8 +127,8 @@ struct TrainBenchReport {
     return [
       "dim": .integer(model.modelDimension), "layers": .integer(model.layers), "heads": .integer(model.heads),
       "kv_heads": .integer(model.keyValueHeads), "ffn": .integer(model.hiddenDimension),
-      "vocab": .integer(model.vocabularySize), "time": .integer(shape.context),
-      "batch": .integer(shape.sequences),
+      "vocab": .integer(model.vocabularySize), "time": .integer(shape.options.contextLength),
+      "batch": .integer(shape.options.sequencesPerStep),
     ]
   }
 
