@@ -52,7 +52,7 @@ public enum Folder {
   }
 
   /// The folder a path lies in: "." for a bare name.
-  static func parent(of path: String) -> String {
+  public static func parent(of path: String) -> String {
     let trimmed = withoutTrailingSlash(path)
     guard let slash = trimmed.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
     return slash == trimmed.startIndex ? "/" : withoutTrailingSlash(String(trimmed[..<slash]))

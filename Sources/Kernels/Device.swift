@@ -69,6 +69,8 @@ public protocol Device: AnyObject {
   var description: DeviceDescription { get }
   var failure: FailureLatch { get }
   var memoryUse: MemoryUse { get }
+  /// Takes down what is executed while the device is watched; nil otherwise.
+  var recorder: ProfileRecorder? { get }
 
   /// Memory for `count` elements, contents undefined. A failed allocation is latched in ``failure``.
   func allocate(_ count: Int, of element: ElementType) -> Memory
@@ -85,6 +87,11 @@ public protocol Device: AnyObject {
   func zero(_ memory: Memory)
   /// Waits for everything enqueued so far; throws the first failure since the last call.
   func finish() throws
+}
+
+extension Device {
+  /// Devices that compute nothing are never watched.
+  public var recorder: ProfileRecorder? { nil }
 }
 
 /// Bytes in use on a device, counted by the device's own allocator.

@@ -76,6 +76,21 @@ import Testing
     Case("tokenizer train --data note.txt --vocabulary 10 --output t", 2, "a vocabulary of 10"),
     Case("tokenizer train --data note.txt --pattern gpt9 --output t", 2, "gpt2"),
     Case("completions tcsh", 2, "bash"),
+    Case("bench train --config tinny", 2, "did you mean 'tiny'?"),
+    Case("bench train layer=3", 2, "did you mean 'layers'?"),
+    Case("bench train foo", 2, "no key=value"),
+    Case("bench train heads=3", 2, "not a multiple of model.heads 3"),
+    Case("bench train kv_heads=3", 2, "not a multiple of model.kv_heads 3"),
+    Case("bench train dim=many", 2, "model.dimension", "many"),
+    Case("bench train vocab=0", 2, "vocab is '0'"),
+    Case("bench train time=9 batch.tokens=90", 2, "say the same twice"),
+    Case("bench train model.layer=2", 2, "did you mean 'model.layers=2'?"),
+    Case("bench train log.every=3", 2, "changes nothing about a step"),
+    Case("bench train --steps 0", 2, "--steps is 0"),
+    Case("bench train --budget 0", 2, "--budget is 0"),
+    Case("bench train --overwrite", 2, "--overwrite is for --timeline"),
+    Case("bench train --timeline note.txt", 2, "note.txt exists already", "--overwrite"),
+    Case("bench train --timeline nowhere/step.json", 2, "no folder"),
   ]
 
   @Test(arguments: cases) func saysWhatIsWrongAndHowToGoOn(_ call: Case) throws {

@@ -176,19 +176,34 @@ import Testing
     #expect(byteCount >= limit + 256)
   }
 
-  @Test func theProfileRecordsEveryLaunch() throws {
+  @Test func theProfileRecordsEveryCommand() throws {
     let device = try FirstOpenCLDevice.open()
     let (from, to) = memories(device)
     let copy = try copyColumns(on: device, as: CopyColumns.self)
     copy(Buffer(from), Buffer(to), 3, 3, 0, 3, 0, over: .groups(2))
     device.startProfile()
-    for _ in 0..<3 { copy(Buffer(from), Buffer(to), 3, 3, 0, 3, 0, over: .groups(2)) }
-    let records = try device.stopProfile()
-    #expect(records.map(\.kernel) == ["copy_columns", "copy_columns", "copy_columns"])
-    #expect(records.allSatisfy { $0.end >= $0.start && $0.duration >= 0 })
-    #expect(zip(records, records.dropFirst()).allSatisfy { $0.end <= $1.start }, "the queue is in order")
+    for _ in 0..<2 { copy(Buffer(from), Buffer(to), 3, 3, 0, 3, 0, over: .groups(2)) }
+    try device.recorder?.record("copying", scope: "here", flops: 2, bytes: 3) {
+      device.zero(from)
+      copy(Buffer(from), Buffer(to), 3, 3, 0, 3, 0, over: .groups(2))
+      _ = try device.read(from, as: Float.self)
+    }
+    let profile = try device.stopProfile()
+    let commands = profile.commands
+    #expect(commands.map(\.name) == ["copy_columns", "copy_columns", "fill", "copy_columns", "read"])
+    #expect(commands.map(\.family) == ["columns", "columns", "transfer", "columns", "transfer"])
+    #expect(commands.map(\.work) == [nil, nil, 0, 0, 0])
+    #expect(commands.map(\.isBlocking) == [false, false, false, false, true])
+    #expect(commands.allSatisfy { $0.device.seconds >= 0 && $0.host.seconds >= 0 })
+    #expect(
+      zip(commands, commands.dropFirst()).allSatisfy { $0.device.end <= $1.device.start },
+      "the queue is in order")
+    #expect(profile.lostCommands == 0)
+    #expect(profile.works.map(\.operation) == ["copying"])
+    #expect(profile.works[0].host.end <= profile.host.end && profile.works[0].host.seconds >= 0)
     copy(Buffer(from), Buffer(to), 3, 3, 0, 3, 0, over: .groups(2))
-    #expect(try device.stopProfile().isEmpty)
+    try device.finish()
+    #expect(device.recorder == nil)
     #expect(device.launchCount == 5)
   }
 }

@@ -112,11 +112,11 @@ enum EventTime {
     guard let device = device as? OpenCLDevice else { return nil }
     var times: [Double] = []
     for _ in 0..<executions {
-      let start = Measurement.now()
+      let start = SteadyClock.now()
       device.startProfile()
       try run()
-      let total = try device.stopProfile().reduce(0) { $0 + $1.duration }
-      guard total > 0, total <= Measurement.now() - start else { return nil }
+      let total = try device.stopProfile().kernelSeconds
+      guard total > 0, total <= SteadyClock.now() - start else { return nil }
       times.append(total)
     }
     return Quantile.of(times.sorted(), 0.5)

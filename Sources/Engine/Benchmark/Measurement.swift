@@ -1,4 +1,5 @@
 import Glibc
+import Kernels
 
 /// Times executions until the spread is small or a budget ends.
 ///
@@ -30,10 +31,10 @@ public struct Measurement: Sendable, Hashable {
 
     /// Seconds of one execution in a batch.
     func time(batch: Int) throws -> Double {
-      let start = Measurement.now()
+      let start = SteadyClock.now()
       for _ in 0..<batch { try run() }
       try finish()
-      return (Measurement.now() - start) / Double(batch)
+      return (SteadyClock.now() - start) / Double(batch)
     }
   }
 
@@ -45,7 +46,7 @@ public struct Measurement: Sendable, Hashable {
   ) throws -> [[Double]] {
     let batches = try contestants.map { try batch(of: $0) }
     var samples = [[Double]](repeating: [], count: contestants.count)
-    let start = Self.now()
+    let start = SteadyClock.now()
     while !shouldStop() {
       for (index, contestant) in contestants.enumerated() {
         if contestants.count > 1 {
@@ -55,7 +56,7 @@ public struct Measurement: Sendable, Hashable {
         }
         samples[index].append(try contestant.time(batch: batches[index]))
       }
-      let isOver = Self.now() - start >= budget
+      let isOver = SteadyClock.now() - start >= budget
       if isOver && samples[0].count >= leastSamples { break }
       if samples[0].count >= enoughSamples && samples.allSatisfy({ Self.spread(of: $0) < spread }) { break }
     }
@@ -81,13 +82,6 @@ public struct Measurement: Sendable, Hashable {
     let middle = Quantile.of(sorted, 0.5)
     guard middle > 0 else { return .infinity }
     return (Quantile.of(sorted, 0.75) - Quantile.of(sorted, 0.25)) / middle
-  }
-
-  /// Seconds of a steady clock.
-  static func now() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
   }
 }
 

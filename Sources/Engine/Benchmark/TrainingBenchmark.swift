@@ -1,17 +1,49 @@
 import Glibc
-import Kernels
+public import Kernels
 
 /// Times whole training steps of a model on random tokens.
 public struct TrainingBenchmark {
   public let configuration: ModelConfiguration
-  /// Sequences of a step.
-  public let sequences: Int
-  public let context: Int
+  /// The batch, the loss, the clipping and the seed.
+  public let options: TrainingOptions
+  public let rule: any UpdateRule
 
-  public init(_ configuration: ModelConfiguration, sequences: Int, context: Int) {
+  public init(_ configuration: ModelConfiguration, _ options: TrainingOptions, rule: any UpdateRule) {
     self.configuration = configuration
-    self.sequences = sequences
-    self.context = context
+    self.options = options
+    self.rule = rule
+  }
+
+  /// When to stop timing steps.
+  public struct Limits: Sendable, Hashable {
+    /// The number of timed steps; nil goes on until the spread is small.
+    public var steps: Int?
+    /// No step is begun later than this many seconds after the first one.
+    public var budget: Double
+    /// The interquartile range as a share of the median that ends timing when no number of steps is given.
+    public var spread = 0.03
+    /// Steps that are timed at least, whatever the spread; a budget that is over ends timing after one.
+    public var leastSteps = 5
+    public var mostSteps = 50
+
+    public init(steps: Int? = nil, budget: Double) {
+      self.steps = steps
+      self.budget = budget
+    }
+
+    func isDone(_ samples: [Double], since start: Double) -> Bool {
+      guard let last = samples.last else { return false }
+      // A step that would end after the budget is not begun.
+      if SteadyClock.now() + last - start > budget { return true }
+      if let steps { return samples.count >= steps }
+      guard samples.count >= leastSteps else { return false }
+      return samples.count >= mostSteps || Self.spread(of: samples) < spread
+    }
+
+    private static func spread(of samples: [Double]) -> Double {
+      let quartiles = Quartiles(samples)
+      return (quartiles.upper - quartiles.lower) / quartiles.median
+    }
   }
 
   public struct Result: Sendable {
@@ -26,73 +58,81 @@ public struct TrainingBenchmark {
     /// FLOPs of a step by the formula 6 N + 6 layers x width x time per token: all weights once, the head and a tied
     /// embedding counted once, half of the attention scores.
     public let flopsPerStep: Double
+    /// The process's largest resident set after the timed steps, in bytes.
+    public let peakMemoryByteCount: Int
+    /// Bytes of live tensors at most.
+    public let deviceMemoryByteCount: Int
+    /// One more step, watched.
+    public let profile: DeviceProfile
 
-    /// Time per kernel in one more step, falling; empty on the host and when it was not asked for.
-    public let kernels: [KernelTime]
-
-    public var medianSeconds: Double { stepSeconds.sorted()[stepSeconds.count / 2] }
+    public var quartiles: Quartiles { Quartiles(stepSeconds) }
   }
 
-  /// What one kernel took in a step, on the device's clock.
-  public struct KernelTime: Sendable, Hashable {
-    public let name: String
-    public let calls: Int
-    public let seconds: Double
-  }
+  /// Steps that are not timed: the first builds kernels, the second fills the pool of memory.
+  public static let warmUpSteps = 2
 
-  /// Runs `steps` timed steps after two that are not counted.
+  /// Runs two steps that are not counted, timed steps, and one more that is watched.
   ///
-  /// - Parameters:
-  ///   - profiles: One more step is run with the time of every launch recorded (OpenCL devices).
-  ///   - onStep: Told after each step.
+  /// - Parameter onStep: Told after each step but the last.
   public func run(
-    on device: any OperationDevice, steps: Int, profiles: Bool = false,
+    on device: any OperationDevice & ProfilingDevice, _ limits: Limits,
     onStep: (_ step: Int, _ seconds: Double) -> Void = { _, _ in },
   ) throws -> Result {
-    let model = try ModelInitialization.make(configuration, seed: 1, on: device, trains: true)
+    let model = try ModelInitialization.make(configuration, seed: options.seed, on: device, trains: true)
     let step = TrainingStep(
-      model: model, optimizer: Optimizer(AdamW(), for: model.parameters), loss: LossOptions(), clip: 1)
-    let random = CounterRandom(seed: 1, stream: "benchmark tokens")
-    let count = sequences * context
-    let tokens = (0...count).map { Int32(random.integer(UInt64($0), below: configuration.vocabularySize)) }
+      model: model, optimizer: Optimizer(rule, for: model.parameters), loss: options.loss, clip: options.clip,
+      recomputesLayers: options.recomputesLayers)
     let sampler = try BatchSampler(
-      TokenSequence(tokens + tokens, vocabularySize: configuration.vocabularySize), context: context,
-      sequencesPerStep: sequences, seed: 1)
+      randomTokens(), context: options.contextLength, sequencesPerStep: options.sequencesPerStep,
+      seed: options.seed)
     try device.finish()
+    let start = SteadyClock.now()
     var seconds: [Double] = []
     var launches = 0
     var loss = 0.0
-    func run(_ index: Int) throws -> Double {
-      try step.run([sampler.batch(step: index)], learningRate: 3e-4, peakLearningRate: 3e-4).loss
-    }
-    for index in 0..<steps + 2 {
+    func run() throws {
+      let batches = microBatches(of: sampler, step: seconds.count)
       let before = (device as? OpenCLDevice)?.launchCount ?? 0
-      let start = Self.now()
-      loss = try run(index)
-      seconds.append(Self.now() - start)
+      let start = SteadyClock.now()
+      loss = try step.run(batches, learningRate: 3e-4, peakLearningRate: 3e-4).loss
+      seconds.append(SteadyClock.now() - start)
       launches = ((device as? OpenCLDevice)?.launchCount ?? 0) - before
-      onStep(index, seconds[index])
     }
-    let kernels = try profiles ? Self.profile(device) { try run(steps + 2) } : []
-    let parameters = model.parameters.count
-    let perToken =
-      6 * Double(parameters)
-      + 6 * Double(configuration.layers * configuration.modelDimension * context)
+    while !limits.isDone(Array(seconds.dropFirst(Self.warmUpSteps)), since: start) {
+      try run()
+      onStep(seconds.count - 1, seconds[seconds.count - 1])
+    }
+    let timed = Array(seconds.dropFirst(Self.warmUpSteps))
+    let resident = Self.peakResidentByteCount()
+    device.startProfile()
+    try run()
+    let profile = try device.stopProfile()
     return Result(
-      parameterCount: parameters, firstStepSeconds: seconds[0], stepSeconds: Array(seconds.dropFirst(2)),
-      launches: launches, lastLoss: loss, flopsPerStep: perToken * Double(count), kernels: kernels)
+      parameterCount: model.parameters.count, firstStepSeconds: seconds[0], stepSeconds: timed,
+      launches: launches, lastLoss: loss, flopsPerStep: flops(parameters: model.parameters.count),
+      peakMemoryByteCount: resident, deviceMemoryByteCount: device.memoryUse.peak, profile: profile)
   }
 
-  private static func profile(
-    _ device: any OperationDevice, _ body: () throws -> Double,
-  ) throws -> [KernelTime] {
-    guard let device = device as? OpenCLDevice else { return [] }
-    device.startProfile()
-    _ = try body()
-    let records = try device.stopProfile()
-    return Dictionary(grouping: records, by: \.kernel).map { name, records in
-      KernelTime(name: name, calls: records.count, seconds: records.reduce(0) { $0 + $1.duration })
-    }.sorted { $0.seconds > $1.seconds }
+  private func randomTokens() throws -> TokenSequence {
+    let random = CounterRandom(seed: options.seed, stream: "benchmark tokens")
+    let tokens = (0...options.tokensPerStep).map {
+      Int32(random.integer(UInt64($0), below: configuration.vocabularySize))
+    }
+    return try TokenSequence(tokens + tokens, vocabularySize: configuration.vocabularySize)
+  }
+
+  private func microBatches(of sampler: BatchSampler, step: Int) -> [Batch] {
+    stride(from: 0, to: options.sequencesPerStep, by: options.microBatch).map { first in
+      let last = min(first + options.microBatch, options.sequencesPerStep)
+      return sampler.batch(step: step, sequences: first..<last)
+    }
+  }
+
+  private func flops(parameters: Int) -> Double {
+    let perToken =
+      6 * Double(parameters)
+      + 6 * Double(configuration.layers * configuration.modelDimension * options.contextLength)
+    return perToken * Double(options.tokensPerStep)
   }
 
   /// The machine's matrix product peak in FLOP/s: the best of 8 OpenBLAS products of 1536 x 1536 matrices.
@@ -102,26 +142,20 @@ public struct TrainingBenchmark {
     let b = [Float](repeating: 0.25, count: size * size)
     var c = [Float](repeating: 0, count: size * size)
     let times = (0..<8).map { _ in
-      let start = now()
+      let start = SteadyClock.now()
       BLAS.sgemm(
         transposeA: false, transposeB: false, m: size, n: size, k: size, a: a, lda: size, b: b, ldb: size,
         c: &c,
         ldc: size)
-      return now() - start
+      return SteadyClock.now() - start
     }
     return 2 * Double(size * size * size) / (times.min() ?? .infinity)
   }
 
   /// The process's largest resident set so far, in bytes.
-  public static func peakResidentByteCount() -> Int {
+  static func peakResidentByteCount() -> Int {
     var usage = rusage()
     getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     return usage.ru_maxrss * 1024
-  }
-
-  private static func now() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
   }
 }

@@ -87,13 +87,24 @@ public final class Tape {
     }
     if !device.failure.isSet {
       do {
-        try device.execute(operation, inputs, outputs)
+        try execute(operation, inputs, outputs)
       } catch {
         device.failure.set(error)
       }
     }
     observer?(type(of: operation).name, scopes.joined(separator: "."), outputs)
     return record(operation, inputs, outputs)
+  }
+
+  /// Executes an operation, under its name and with its work while the device is watched.
+  private func execute(_ operation: some Operation, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
+    guard let recorder = device.recorder else { return try device.execute(operation, inputs, outputs) }
+    let cost = operation.cost(inputs.map(\.type), outputs.map(\.type))
+    try recorder.record(
+      type(of: operation).name, scope: scopes.joined(separator: "."), flops: cost.flops, bytes: cost.bytes
+    ) {
+      try device.execute(operation, inputs, outputs)
+    }
   }
 
   private func outputTypes(of operation: some Operation, _ inputs: [TensorType]) -> [TensorType] {

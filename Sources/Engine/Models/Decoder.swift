@@ -31,6 +31,7 @@ final class Decoder: LanguageModel {
   private let embedding: Parameter
   /// Learned positions [context, modelDimension]; nil for models that rotate.
   private let positions: Parameter?
+  private let learnedPositions: LearnedPositions
   let blocks: [Block]
   private let finalNorm: NormLayer
 
@@ -43,6 +44,7 @@ final class Decoder: LanguageModel {
     self.parameters = parameters
     self.embedding = embedding
     self.positions = positions
+    learnedPositions = LearnedPositions(on: parameters.device)
     self.blocks = blocks
     self.finalNorm = finalNorm
     self.head = head
@@ -83,11 +85,7 @@ final class Decoder: LanguageModel {
     let tape = context.tape
     let tokens = tape.embedding(ids, weight: tape.parameter(embedding))
     guard let positions else { return tokens }
-    let (batch, time) = (ids.shape[0], ids.shape[1])
-    let first = Int32(context.position)
-    let numbers = (0..<batch).flatMap { _ in (0..<time).map { first + Int32($0) } }
-    let table = tape.embedding(
-      Tensor(numbers, shape: ids.shape, on: tape.device), weight: tape.parameter(positions))
-    return tape.add(tokens, table)
+    let numbers = learnedPositions.tensor(from: context.position, shape: ids.shape)
+    return tape.add(tokens, tape.embedding(numbers, weight: tape.parameter(positions)))
   }
 }

@@ -49,11 +49,16 @@ public final class TrainingStep {
       preconditionFailure("a training step needs gradients")
     }
     model.parameters.completeGradients()
-    var clipped = clip(Tensor(gradients, shape: [gradients.count]), on: tape)
-    for result in losses {
-      clipped.isFinite = tape.apply(Self.finiteToo, [clipped.isFinite, result.loss])[0]
+    let clipped = tape.scope("clip") {
+      var clipped = clip(Tensor(gradients, shape: [gradients.count]), on: tape)
+      for result in losses {
+        clipped.isFinite = tape.apply(Self.finiteToo, [clipped.isFinite, result.loss])[0]
+      }
+      return clipped
     }
-    optimizer.step(learningRate: learningRate, peakLearningRate: peakLearningRate, clip: clipped, on: tape)
+    tape.scope("optimizer") {
+      optimizer.step(learningRate: learningRate, peakLearningRate: peakLearningRate, clip: clipped, on: tape)
+    }
     let norm = try device.read(clipped.norm.memory, as: Float.self).first ?? .nan
     let isKept = try device.read(clipped.isFinite.memory, as: Float.self).first == 1
     if !isKept { optimizer.restore(stepCount: optimizer.stepCount - 1) }

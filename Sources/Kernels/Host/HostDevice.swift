@@ -6,6 +6,7 @@ public final class HostDevice: Device {
   public let failure = FailureLatch()
   public let threads: HostThreads
   public private(set) var memoryUse = MemoryUse()
+  public private(set) var recorder: ProfileRecorder?
   private var pool = BlockPool<UnsafeMutableRawPointer>()
 
   /// - Parameter threads: Number of host threads; nil takes `NIBBLE_THREADS` or all processors.
@@ -92,6 +93,17 @@ public final class HostDevice: Device {
   }
 
   public func finish() throws { try failure.throwIfSet() }
+}
+
+extension HostDevice: ProfilingDevice {
+  public func startProfile() { recorder = ProfileRecorder() }
+
+  public func stopProfile() throws -> DeviceProfile {
+    guard let recorder else { preconditionFailure("the device is not watched") }
+    self.recorder = nil
+    try finish()
+    return recorder.finish()
+  }
 }
 
 /// Returns a block to its device when the last memory that shares it is gone.

@@ -131,13 +131,12 @@ extension KernelObject {
   fileprivate func enqueue(_ geometry: Geometry, device: OpenCLDevice) {
     let global = geometry.globalSize(workGroup: workGroup)
     guard global.allSatisfy({ $0 > 0 }) else { return }
-    var event: cl_event?
-    let profile = device.profile
     let status = global.withUnsafeBufferPointer { global in
       workGroup.withUnsafeBufferPointer { local in
-        clEnqueueNDRangeKernel(
-          device.queue, handle, 3, nil, global.baseAddress, local.baseAddress, 0, nil,
-          profile == nil ? nil : withUnsafeMutablePointer(to: &event) { $0 })
+        device.enqueue(.kernel, name, family: family) {
+          clEnqueueNDRangeKernel(
+            device.queue, handle, 3, nil, global.baseAddress, local.baseAddress, 0, nil, $0)
+        }
       }
     }
     guard status == CL_SUCCESS else {
@@ -147,6 +146,5 @@ extension KernelObject {
       return
     }
     device.launchCount += 1
-    if let event { profile?.add(name, event) }
   }
 }

@@ -5,6 +5,8 @@ import COpenCL
 /// One queue uses it: setting arguments is not thread-safe.
 final class KernelObject {
   let name: String
+  /// The family of its program.
+  let family: String
   let handle: cl_kernel
   /// The work-group size that the kernel's source requires (`reqd_work_group_size`).
   let workGroup: [Int]
@@ -20,10 +22,11 @@ final class KernelObject {
     let count: Int
   }
 
-  init?(_ name: String, program: cl_program, device: cl_device_id) {
+  init?(_ name: String, family: String, program: cl_program, device: cl_device_id) {
     var status: cl_int = 0
     guard let handle = clCreateKernel(program, name, &status), status == CL_SUCCESS else { return nil }
     self.name = name
+    self.family = family
     self.handle = handle
     var required = (0, 0, 0)
     let key = cl_kernel_work_group_info(CL_KERNEL_COMPILE_WORK_GROUP_SIZE)

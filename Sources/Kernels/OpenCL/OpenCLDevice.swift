@@ -8,8 +8,8 @@ public final class OpenCLDevice: Device {
   public private(set) var memoryUse = MemoryUse()
   /// Kernel launches since the device was opened.
   public internal(set) var launchCount = 0
-  /// Collects the time of every launch while it is set; see ``startProfile()``.
-  public internal(set) var profile: LaunchProfile?
+  /// Records every command while it is set; see ``startProfile()``.
+  var commandRecorder: CommandRecorder?
 
   let context: cl_context
   let device: cl_device_id
@@ -120,8 +120,11 @@ public final class OpenCLDevice: Device {
   public func write<Scalar: DeviceScalar>(_ values: [Scalar], to memory: Memory) {
     precondition(values.count == memory.count, "write of \(values.count) values to \(memory.count) elements")
     guard !failure.isSet, !values.isEmpty, let handle = (memory as? OpenCLMemory)?.handle else { return }
-    let status = values.withUnsafeBytes {
-      clEnqueueWriteBuffer(queue, handle, cl_bool(CL_TRUE), 0, $0.count, $0.baseAddress, 0, nil, nil)
+    let status = values.withUnsafeBytes { bytes in
+      transfer("write", isBlocking: true) {
+        clEnqueueWriteBuffer(
+          queue, handle, cl_bool(CL_TRUE), 0, bytes.count, bytes.baseAddress, 0, nil, $0)
+      }
     }
     if status != CL_SUCCESS { latch("clEnqueueWriteBuffer", status) }
   }
@@ -135,9 +138,11 @@ public final class OpenCLDevice: Device {
     while start < values.count {
       let length = 1 << (Int.bitWidth - 1 - (values.count - start).leadingZeroBitCount)
       let size = length * MemoryLayout<Float>.size
-      let status = values[start..<start + length].withUnsafeBytes {
-        clEnqueueFillBuffer(
-          queue, handle, $0.baseAddress, size, start * MemoryLayout<Float>.size, size, 0, nil, nil)
+      let status = values[start..<start + length].withUnsafeBytes { bytes in
+        transfer("fill") {
+          clEnqueueFillBuffer(
+            queue, handle, bytes.baseAddress, size, start * MemoryLayout<Float>.size, size, 0, nil, $0)
+        }
       }
       if status != CL_SUCCESS { return latch("clEnqueueFillBuffer", status) }
       start += length
@@ -150,8 +155,10 @@ public final class OpenCLDevice: Device {
     guard memory.count > 0, let handle = (memory as? OpenCLMemory)?.handle else { return [] }
     var status: cl_int = 0
     let values = [Scalar](unsafeUninitializedCapacity: memory.count) { buffer, count in
-      status = clEnqueueReadBuffer(
-        queue, handle, cl_bool(CL_TRUE), 0, memory.byteCount, buffer.baseAddress, 0, nil, nil)
+      status = transfer("read", isBlocking: true) {
+        clEnqueueReadBuffer(
+          queue, handle, cl_bool(CL_TRUE), 0, memory.byteCount, buffer.baseAddress, 0, nil, $0)
+      }
       count = status == CL_SUCCESS ? memory.count : 0
     }
     if status != CL_SUCCESS { latch("clEnqueueReadBuffer", status) }
@@ -164,21 +171,24 @@ public final class OpenCLDevice: Device {
     guard !failure.isSet, source.count > 0, let from = (source as? OpenCLMemory)?.handle,
       let to = (destination as? OpenCLMemory)?.handle
     else { return }
-    let status = clEnqueueCopyBuffer(queue, from, to, 0, 0, source.byteCount, 0, nil, nil)
+    let status = transfer("copy") {
+      clEnqueueCopyBuffer(queue, from, to, 0, 0, source.byteCount, 0, nil, $0)
+    }
     if status != CL_SUCCESS { latch("clEnqueueCopyBuffer", status) }
   }
 
   public func zero(_ memory: Memory) {
     guard !failure.isSet, memory.count > 0, let handle = (memory as? OpenCLMemory)?.handle else { return }
     var pattern: UInt8 = 0
-    let status = clEnqueueFillBuffer(queue, handle, &pattern, 1, 0, memory.byteCount, 0, nil, nil)
+    let status = transfer("fill") {
+      clEnqueueFillBuffer(queue, handle, &pattern, 1, 0, memory.byteCount, 0, nil, $0)
+    }
     if status != CL_SUCCESS { latch("clEnqueueFillBuffer", status) }
   }
 
   public func finish() throws {
     let status = clFinish(queue)
     if status != CL_SUCCESS { latch("clFinish", status) }
-    profile?.collect()
     try failure.throwIfSet()
   }
 
@@ -224,15 +234,5 @@ public final class OpenCLDevice: Device {
     try Program(
       key: key, source: source, context: context, device: device, description: description, cache: binaries,
       onBuild: onBuild)
-  }
-
-  /// From now on the time of every launch is recorded.
-  public func startProfile() { profile = LaunchProfile() }
-
-  /// Waits for the queue, stops recording and returns what was recorded.
-  public func stopProfile() throws -> [LaunchRecord] {
-    try finish()
-    defer { profile = nil }
-    return profile?.records ?? []
   }
 }

@@ -50,7 +50,7 @@ final class Program {
 
   func kernel(_ kernelName: String) throws -> KernelObject {
     if let kernel = kernels[kernelName] { return kernel }
-    guard let kernel = KernelObject(kernelName, program: handle, device: device) else {
+    guard let kernel = KernelObject(kernelName, family: name, program: handle, device: device) else {
       let names = OpenCLPlatform.string { size, buffer, needed in
         clGetProgramInfo(handle, cl_program_info(CL_PROGRAM_KERNEL_NAMES), size, buffer, needed)
       }

@@ -1,0 +1,81 @@
+import ArgumentParser
+import Engine
+import Files
+import Kernels
+import Terminal
+
+/// `nibble bench train`: whole training steps.
+struct TrainBench: Verb {
+  static let configuration = CommandConfiguration(
+    commandName: "train", abstract: "Time training steps on random tokens.",
+    discussion: """
+      Sizes that are not given are those of --config. Two steps warm up. Without --steps, steps are timed until the middle
+      half of the samples lies within 3 % (at least 5, at most 50 steps) or the budget ends.
+
+      The share of the peak counts 6 N + 6 x layers x width x time FLOPs per token (head and tied embedding once, half of
+      the attention scores) against the best of 8 OpenBLAS products of 1536 x 1536 matrices in the same run. The peak
+      memory is the process's largest resident set after the timed steps, before anything else is measured.
+
+      EXAMPLES
+        nibble bench train --config tiny
+        nibble bench train --config small --device cpu --json
+        nibble bench train --config base layers=4 batch=2 --steps 10
+        nibble bench train dim=512 layers=8 heads=8 kv_heads=2 ffn=1536 vocab=8192 time=1024 batch=2 --profile
+        nibble bench train --config tiny --timeline step.json     for ui.perfetto.dev
+      """)
+
+  @OptionGroup var globals: GlobalOptions
+  @Option(help: "A preset: tiny (default), small, base, gpt2 or long.") var config: String?
+  @Option(help: "Timed steps; as many as needed by default.") var steps: Int?
+  @Option(help: "Time for all steps (seconds).") var budget: Double = 60
+  @Flag(help: "Where the time of a step goes, per operation and kernel.") var profile = false
+  @Option(help: "A new file for a step's launches, in the trace event format.") var timeline: String?
+  @Flag(help: "The timeline may replace a file.") var overwrite = false
+  @Argument(help: "dim= layers= heads= kv_heads= ffn= vocab= time= batch=, and keys of the configuration.")
+  var words: [String] = []
+
+  func validate() throws {
+    if let steps, !(1...10_000).contains(steps) {
+      throw ValidationError("--steps is \(steps); give 1 to 10000.")
+    }
+    if !(budget > 0 && budget <= 86_400) {
+      throw ValidationError("--budget is \(budget); give seconds above 0, at most 86400.")
+    }
+    if overwrite, timeline == nil {
+      throw ValidationError("--overwrite is for --timeline, which is not given.")
+    }
+  }
+
+  func run(_ call: Call) throws -> Terminal.ExitCode {
+    let output = call.output
+    if let timeline { try TimelineFile.check(timeline, overwrites: overwrite) }
+    if let config, !StepShape.presets.contains(config) {
+      throw UsageError(
+        "--config \(config) is no preset for this",
+        hints: nameHints(for: config, in: StepShape.presets, noun: "presets"))
+    }
+    let shape = try StepShape(preset: config, words: words)
+    let opened = try call.open()
+    guard let device = opened as? any OperationDevice & ProfilingDevice else {
+      throw Failure("\(opened.description.name) cannot be timed", exitCode: .internalError)
+    }
+    let benchmark = TrainingBenchmark(shape.model, shape.options, rule: shape.rule)
+    output.narrate("\(shape.title) on \(device.description.name): two steps first, then timed ones")
+    let result = try benchmark.run(on: device, .init(steps: steps, budget: budget)) { index, seconds in
+      output.narrate("step \(index): \(Numbers.duration(seconds))")
+    }
+    let roof = try RoofMeasurement(budget: 0.5).measure(device)
+    let report = TrainBenchReport(
+      shape: shape, result: result, profile: StepProfile(result.profile), roof: roof,
+      device: device.description, sgemmPeak: roof.sgemmPeak ?? TrainingBenchmark.sgemmPeak())
+    output.result(report.summary)
+    if profile { report.print(to: output) }
+    output.json(report.json)
+    if let timeline {
+      try TimelineFile.write(
+        StepTimeline(result.profile, device: device.description.name), to: timeline, overwrites: overwrite)
+      output.narrate("timeline: \(timeline) (open it in ui.perfetto.dev or chrome://tracing)")
+    }
+    return .done
+  }
+}

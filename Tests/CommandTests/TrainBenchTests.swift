@@ -1,0 +1,66 @@
+import Files
+import Testing
+
+@Suite struct TrainBenchTests {
+  private static let small =
+    "bench train layers=1 dim=32 heads=2 kv_heads=1 ffn=48 vocab=100 time=16 batch=2 --steps 3 --device cpu"
+
+  @Test func printsEveryFigureAsJSON() throws {
+    let program = try Program()
+    let ending = try program.run(Self.small + " --json --quiet")
+    #expect(ending.code == 0, "\(ending.narration)")
+    let result = try #require(try ending.json().first)
+    // Embedding, four projections, gate, up and down, three gains.
+    let parameters = 100 * 32 + 32 * 32 * 2 + 2 * 16 * 32 + 3 * 48 * 32 + 3 * 32
+    #expect(result["parameters"]?.integerValue == parameters)
+    for key in [
+      "tokens_per_s", "step_s", "first_step_s", "gflops", "sgemm_peak_gflops", "share_of_peak",
+      "peak_memory_bytes", "device_memory_bytes", "loss",
+    ] {
+      #expect((result[key]?.doubleValue ?? 0) > 0, "\(key)")
+    }
+    #expect(result["launches_per_step"]?.integerValue == 0)
+    #expect(result["step_s_samples"]?.arrayValue?.count == 3)
+    #expect(result["step_s_quartiles"]?.arrayValue?.count == 2)
+    #expect((result["families"]?["matmul"]?.doubleValue ?? 0) > 0)
+    #expect(result["queue"]?.isNull == true)
+    let shape = try #require(result["shape"]?.objectValue)
+    #expect(shape.map(\.key) == ["dim", "layers", "heads", "kv_heads", "ffn", "vocab", "time", "batch"])
+    #expect(shape.compactMap(\.value.integerValue) == [32, 1, 2, 1, 48, 100, 16, 2])
+    let share = try #require(result["share_of_peak"]?.doubleValue)
+    let flops = Double(6 * parameters + 6 * 32 * 16) * 32
+    let rate = try #require(result["gflops"]?.doubleValue)
+    let step = try #require(result["step_s"]?.doubleValue)
+    let peak = try #require(result["sgemm_peak_gflops"]?.doubleValue)
+    #expect(abs(rate * 1e9 * step - flops) < 1e-6 * flops)
+    #expect(abs(share * peak - rate) < 1e-6 * rate)
+  }
+
+  @Test func profilesTheHostAndWritesATimelineOnce() throws {
+    let program = try Program()
+    let ending = try program.run(Self.small + " --profile --timeline step.json")
+    #expect(ending.code == 0, "\(ending.narration)")
+    for part in ["OPERATION", "mlp.backward", "optimizer", "GFLOP/s", "ROOF"] {
+      #expect(ending.output.contains(part), "\(part): \(ending.output)")
+    }
+    let first = try program.workplace.bytes("step.json")
+    let timeline = try JSON(parsing: String(decoding: first, as: UTF8.self), source: "step.json")
+    #expect((timeline["traceEvents"]?.arrayValue?.count ?? 0) > 20)
+    #expect(try program.run(Self.small + " --timeline step.json").code == 2)
+    #expect(try program.workplace.bytes("step.json") == first)
+    #expect(try program.run(Self.small + " --timeline step.json --overwrite").code == 0)
+    #expect(try program.workplace.bytes("step.json") != first)
+  }
+
+  /// Parameters of the PyTorch peer's models.
+  @Test(arguments: [
+    ("tiny", 3_229_952), ("small", 12_194_688), ("base", 27_402_752), ("gpt2", 123_551_232),
+    ("long", 3_229_952),
+  ])
+  func presetsAreThoseOfThePeer(_ preset: String, parameters: Int) throws {
+    let program = try Program()
+    let ending = try program.run(
+      "train preset=\(preset) data.path=embedded --plan --json --device cpu --quiet")
+    #expect(try ending.json().first?["parameters"]?.integerValue == parameters)
+  }
+}
