@@ -96,6 +96,14 @@ void nibble_fma_chains_8(float *_Nonnull y, long rounds, float start, float fact
 /// The same on vectors of 16 floats; y [16].
 void nibble_fma_chains_16(float *_Nonnull y, long rounds, float start, float factor, float addend);
 
+/// c = alpha op(a) op(b) + beta c on the calling thread, row-major: op(a) is m x k, op(b) k x n. An element's bits
+/// depend on k alone, not on the rest of the matrix, so a product may be cut into blocks of c in any way.
+void nibble_product(int transpose_a, int transpose_b, long m, long n, long k, float alpha, const float *_Nonnull a,
+                    long lda, const float *_Nonnull b, long ldb, float beta, float *_Nonnull c, long ldc);
+
+/// Whether nibble_product has a register tile for this processor (AVX2 or AVX-512); BLAS is faster without one.
+int nibble_product_is_vectorized(void);
+
 /// Processors that the scheduler may put this process on (`taskset` and the like are respected).
 long nibble_usable_processors(void);
 

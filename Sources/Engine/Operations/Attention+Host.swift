@@ -45,10 +45,11 @@ private struct HostAttentionBlock {
   /// Raw scores into `scores` [rows, keys], soft cap applied.
   func multiply(_ query: HostArray<Float>, _ key: HostArray<Float>, into scores: UnsafeMutablePointer<Float>)
   {
-    BLAS.sgemm(
-      transposeA: false, transposeB: true, m: rowRange.count, n: keyRange.count, k: size.width,
-      alpha: options.scale, a: query.pointer + queryOffset(size.width), lda: size.heads * size.width,
-      b: key.pointer + keyOffset(size.width), ldb: size.keyHeads * size.width, c: scores, ldc: keyRange.count)
+    HostProduct(transposeB: true, m: rowRange.count, n: keyRange.count, k: size.width, alpha: options.scale)
+      .run(
+        .init(query.pointer + queryOffset(size.width), stride: size.heads * size.width),
+        .init(key.pointer + keyOffset(size.width), stride: size.keyHeads * size.width),
+        .init(scores, stride: keyRange.count))
     if options.softcap > 0 { nibble_attention_cap(scores, rowRange.count * keyRange.count, options.softcap) }
   }
 
@@ -122,10 +123,10 @@ extension Attention {
         }
         return
       }
-      BLAS.sgemm(
-        transposeA: false, transposeB: false, m: block.rowRange.count, n: size.valueWidth, k: keys, a: base,
-        lda: keys, b: value.pointer + block.keyOffset(size.valueWidth), ldb: size.keyHeads * size.valueWidth,
-        c: target, ldc: size.heads * size.valueWidth)
+      HostProduct(m: block.rowRange.count, n: size.valueWidth, k: keys).run(
+        .init(base, stride: keys),
+        .init(value.pointer + block.keyOffset(size.valueWidth), stride: size.keyHeads * size.valueWidth),
+        .init(target, stride: size.heads * size.valueWidth))
     }
   }
 }
@@ -187,10 +188,10 @@ extension AttentionGradient {
       let capped = isCapped ? dp + rows * keys : nil
       block.multiply(query, key, into: p)
       capped?.update(from: p, count: rows * keys)
-      BLAS.sgemm(
-        transposeA: false, transposeB: true, m: rows, n: keys, k: size.valueWidth, a: cotangent.pointer + o,
-        lda: valueStride, b: value.pointer + block.keyOffset(size.valueWidth), ldb: valueRowStride, c: dp,
-        ldc: keys)
+      HostProduct(transposeB: true, m: rows, n: keys, k: size.valueWidth).run(
+        .init(cotangent.pointer + o, stride: valueStride),
+        .init(value.pointer + block.keyOffset(size.valueWidth), stride: valueRowStride),
+        .init(dp, stride: keys))
       for (index, row) in block.rowRange.enumerated() {
         let line = p + index * keys
         let sum = logSumExp[block.statistic(row)]
@@ -203,19 +204,15 @@ extension AttentionGradient {
           dp + index * keys, line, capped.map { $0 + index * keys }, options.softcap, delta, keys)
         if let sinks { sinkGradient -= Float.exp(sinks[block.head] - sum) * delta }
       }
-      BLAS.sgemm(
-        transposeA: true, transposeB: false, m: keys, n: size.valueWidth, k: rows, a: p, lda: keys,
-        b: cotangent.pointer + o, ldb: valueStride, beta: 1,
-        c: arrays[8].pointer + block.keyOffset(size.valueWidth), ldc: valueRowStride)
-      BLAS.sgemm(
-        transposeA: false, transposeB: false, m: rows, n: size.width, k: keys, alpha: options.scale, a: dp,
-        lda: keys,
-        b: key.pointer + block.keyOffset(size.width), ldb: keyRowStride, c: queryGradient, ldc: queryStride)
-      BLAS.sgemm(
-        transposeA: true, transposeB: false, m: keys, n: size.width, k: rows, alpha: options.scale, a: dp,
-        lda: keys,
-        b: query.pointer + block.queryOffset(size.width), ldb: queryStride, beta: 1,
-        c: arrays[7].pointer + block.keyOffset(size.width), ldc: keyRowStride)
+      HostProduct(transposeA: true, m: keys, n: size.valueWidth, k: rows, beta: 1).run(
+        .init(p, stride: keys), .init(cotangent.pointer + o, stride: valueStride),
+        .init(arrays[8].pointer + block.keyOffset(size.valueWidth), stride: valueRowStride))
+      HostProduct(m: rows, n: size.width, k: keys, alpha: options.scale).run(
+        .init(dp, stride: keys), .init(key.pointer + block.keyOffset(size.width), stride: keyRowStride),
+        .init(queryGradient, stride: queryStride))
+      HostProduct(transposeA: true, m: keys, n: size.width, k: rows, alpha: options.scale, beta: 1).run(
+        .init(dp, stride: keys), .init(query.pointer + block.queryOffset(size.width), stride: queryStride),
+        .init(arrays[7].pointer + block.keyOffset(size.width), stride: keyRowStride))
     }
     return sinkGradient
   }

@@ -20,14 +20,15 @@ extension HostDevice: MatMulDevice {
     _ a: Memory, _ b: Memory, to c: Memory, m: Int, n: Int, k: Int, transposeA: Bool, transposeB: Bool,
     accumulates: Bool, offsets: (a: Int, b: Int, c: Int),
   ) throws {
-    guard m > 0, n > 0, let a = HostArray<Float>(a), let b = HostArray<Float>(b), let c = HostArray<Float>(c)
-    else { return }
-    // BLAS demands a leading dimension of at least 1 even where there are no columns.
-    BLAS.sgemm(
-      transposeA: transposeA, transposeB: transposeB, m: m, n: n, k: k,
-      a: a.pointer + offsets.a, lda: max(1, transposeA ? m : k),
-      b: b.pointer + offsets.b, ldb: max(1, transposeB ? k : n),
-      beta: accumulates ? 1 : 0, c: c.pointer + offsets.c, ldc: n)
+    guard let a = HostArray<Float>(a), let b = HostArray<Float>(b), let c = HostArray<Float>(c) else {
+      return
+    }
+    HostProduct(
+      transposeA: transposeA, transposeB: transposeB, m: m, n: n, k: k, beta: accumulates ? 1 : 0
+    ).run(
+      .init(a.pointer + offsets.a, stride: transposeA ? m : k),
+      .init(b.pointer + offsets.b, stride: transposeB ? k : n),
+      .init(c.pointer + offsets.c, stride: n), on: threads)
   }
 }
 

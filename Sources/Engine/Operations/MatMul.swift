@@ -145,12 +145,14 @@ public struct MatMul: DifferentiableOperation, AccumulatingOperation {
       let c = HostArray<Float>(outputs[0].memory)
     else { return }
     let size = extents(inputs[0].shape, inputs[1].shape)
+    let product = HostProduct(
+      transposeA: transposeA, transposeB: transposeB, m: size.m, n: size.n, k: size.k,
+      beta: accumulates ? 1 : 0)
     for batch in 0..<size.batch {
-      BLAS.sgemm(
-        transposeA: transposeA, transposeB: transposeB, m: size.m, n: size.n, k: size.k,
-        a: a.pointer + batch * size.m * size.k, lda: transposeA ? size.m : size.k,
-        b: b.pointer + batch * size.k * size.n, ldb: transposeB ? size.k : size.n,
-        beta: accumulates ? 1 : 0, c: c.pointer + batch * size.m * size.n, ldc: size.n)
+      product.run(
+        .init(a.pointer + batch * size.m * size.k, stride: transposeA ? size.m : size.k),
+        .init(b.pointer + batch * size.k * size.n, stride: transposeB ? size.k : size.n),
+        .init(c.pointer + batch * size.m * size.n, stride: size.n), on: device.threads)
     }
     if let epilogue { try epilogue.run(on: device, [outputs[0]] + inputs[2...], outputs) }
   }
