@@ -7,9 +7,9 @@ public enum MatMulConfiguration: KernelConfiguration {
   case panels(MatMulPanels)
   /// `matmul_tiled.cl`: graphics processors, all but skinny problems.
   case tiles(MatMulTiles)
-  /// `matmul_skinny.cl`: graphics processors, ``MatMulProblem/skinnyNT``.
+  /// `matmul_skinny.cl`: graphics processors, ``MatMulClass/skinnyNT``.
   case skinnyRows(MatMulSkinnyRows)
-  /// `matmul_skinny.cl`: graphics processors, ``MatMulProblem/skinnyNN``.
+  /// `matmul_skinny.cl`: graphics processors, ``MatMulClass/skinnyNN``.
   case skinnyColumns(MatMulSkinnyColumns)
 
   public static let family = "matmul"
@@ -38,9 +38,9 @@ public enum MatMulConfiguration: KernelConfiguration {
     }
   }
 
-  /// - Parameter problem: A raw value of ``MatMulProblem``.
+  /// - Parameter problem: A raw value of ``MatMulClass``.
   public static func standard(for device: DeviceDescription, problem: String) -> Self {
-    let problem = MatMulProblem(rawValue: problem)
+    let problem = MatMulClass(rawValue: problem)
     return switch (device.kernelStyle, problem) {
     case (.processor, _): .panels(.standard(for: device))
     case (.graphics, .skinnyNT): .skinnyRows(.standard(for: device))
@@ -50,7 +50,7 @@ public enum MatMulConfiguration: KernelConfiguration {
   }
 
   public static func candidates(for device: DeviceDescription, problem: String) -> [Self] {
-    switch (device.kernelStyle, MatMulProblem(rawValue: problem)) {
+    switch (device.kernelStyle, MatMulClass(rawValue: problem)) {
     case (_, nil): []
     case (.processor, let problem?):
       MatMulPanels.candidates(for: device, problem: problem).map { .panels($0) }
@@ -81,7 +81,7 @@ public enum MatMulConfiguration: KernelConfiguration {
 /// Classes of products that share a configuration: how the operands are stored, and how large the result is.
 ///
 /// `n` is an operand as it stands, `t` a transposed one. Both transposed (`tt`) counts as `tn`.
-public enum MatMulProblem: String, CaseIterable, Sendable {
+public enum MatMulClass: String, CaseIterable, Sendable {
   case smallNN = "nn small"
   case largeNN = "nn large"
   case smallNT = "nt small"

@@ -4,7 +4,7 @@ import Kernels
 extension MatMulLaunch {
   /// Which kernel, how rows are divided among work-items, and how deep the blocks of k are.
   private enum Plan {
-    /// Reads b once; up to ``MatMulProblem/skinnyRows`` rows of a.
+    /// Reads b once; up to ``MatMulClass/skinnyRows`` rows of a.
     case skinny(columnsPerItem: Int)
     /// A column panel of b per work-item, a read in place.
     case panels(rowsPerItem: Int, depth: Int)
@@ -31,7 +31,7 @@ extension MatMulLaunch {
   // MARK: Planning
 
   private func plan(_ shape: MatMulPanels, units: Int) -> Plan {
-    if size.m <= MatMulProblem.skinnyRows, !transposeA {
+    if size.m <= MatMulClass.skinnyRows, !transposeA {
       let share = Self.quotient(Self.quotient(size.n, 2 * units), 64) * 64
       return .skinny(columnsPerItem: min(512, max(64, share)))
     }

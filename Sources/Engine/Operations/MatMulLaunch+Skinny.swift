@@ -18,7 +18,7 @@ extension MatMulLaunch {
   private func enqueueSkinny(
     _ name: String, lanes: Int, columns: Int, isWide: Bool, on device: OpenCLDevice,
   ) throws {
-    let held = [1, 2, 4].first { $0 >= size.m } ?? MatMulProblem.skinnyRows
+    let held = [1, 2, 4].first { $0 >= size.m } ?? MatMulClass.skinnyRows
     let isWideC = size.n.isMultiple(of: 4) && offsets.c.isMultiple(of: 4)
     let definitions = [
       "B_TRANSPOSED": transposeB ? "1" : "0", "LANES": "\(lanes)", "COLUMNS": "\(columns)", "ROWS": "\(held)",

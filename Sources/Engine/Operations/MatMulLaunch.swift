@@ -18,13 +18,13 @@ struct MatMulLaunch {
 
   func enqueue(on device: OpenCLDevice) throws {
     guard size.batch > 0, size.m > 0, size.n > 0 else { return }
-    let problem = MatMulProblem(
+    let problem = MatMulClass(
       m: size.m, n: size.n, k: size.k, batch: size.batch, transposeA: transposeA, transposeB: transposeB)
     try enqueue(device.configuration(MatMulConfiguration.self, for: problem.rawValue), problem, on: device)
   }
 
   private func enqueue(
-    _ configuration: MatMulConfiguration, _ problem: MatMulProblem, on device: OpenCLDevice,
+    _ configuration: MatMulConfiguration, _ problem: MatMulClass, on device: OpenCLDevice,
   ) throws {
     switch (configuration, problem) {
     case (.panels(let panels), _): try enqueue(panels, on: device)

@@ -82,7 +82,7 @@ public struct MatMulPanels: Hashable, Sendable {
   }
 
   /// Depths of blocks for a read in place, shapes of packed blocks where a may be packed.
-  static func candidates(for device: DeviceDescription, problem: MatMulProblem) -> [MatMulPanels] {
+  static func candidates(for device: DeviceDescription, problem: MatMulClass) -> [MatMulPanels] {
     let vectors = device.nativeFloatWidth >= 16 ? [16, 8] : [8, 16]
     return vectors.flatMap { vector -> [MatMulPanels] in
       switch problem {

@@ -15,7 +15,7 @@ public struct MatMulSkinnyRows: Hashable, Sendable {
   static func isPowerOfTwo(_ value: Int) -> Bool { value > 0 && value & (value - 1) == 0 }
 
   /// Partial sums of every work-item for eight rows, which need most.
-  var localByteCount: Int { lanes * columns * MatMulProblem.skinnyRows * MemoryLayout<Float>.size }
+  var localByteCount: Int { lanes * columns * MatMulClass.skinnyRows * MemoryLayout<Float>.size }
 
   // MARK: As a configuration
 
@@ -62,7 +62,7 @@ public struct MatMulSkinnyColumns: Hashable, Sendable {
   }
 
   /// Partial sums of four columns per work-item for eight rows, which need most.
-  var localByteCount: Int { lanes * 4 * MatMulProblem.skinnyRows * MemoryLayout<Float>.size }
+  var localByteCount: Int { lanes * 4 * MatMulClass.skinnyRows * MemoryLayout<Float>.size }
 
   // MARK: As a configuration
 

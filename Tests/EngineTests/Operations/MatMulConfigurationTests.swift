@@ -5,8 +5,8 @@ import Testing
 
 @Suite(.serialized, .exclusiveDevices) struct MatMulConfigurationTests {
   /// Every shape that a search may pick computes the product, whatever the kind of the device at hand.
-  @Test(arguments: MatMulProblem.allCases, KernelStyle.allCases)
-  func everyCandidateComputesTheProduct(problem: MatMulProblem, style: KernelStyle) throws {
+  @Test(arguments: MatMulClass.allCases, KernelStyle.allCases)
+  func everyCandidateComputesTheProduct(problem: MatMulClass, style: KernelStyle) throws {
     for device in try TestDevices.all().compactMap({ $0 as? OpenCLDevice }) {
       var description = device.description
       description.kernelStyle = style
@@ -24,8 +24,8 @@ import Testing
     }
   }
 
-  @Test(arguments: MatMulProblem.allCases)
-  func theStandardFitsPoorDevicesAndIsReadBack(problem: MatMulProblem) throws {
+  @Test(arguments: MatMulClass.allCases)
+  func theStandardFitsPoorDevicesAndIsReadBack(problem: MatMulClass) throws {
     for largest in [1, 16, 64, 256, 1024] {
       let device = DeviceDescription(
         name: "poor", product: "", vendor: "", driver: "", isProcessor: false, computeUnits: 1,
@@ -47,10 +47,10 @@ import Testing
   }
 
   @Test func representativesBelongToTheirClass() {
-    for problem in MatMulProblem.allCases {
+    for problem in MatMulClass.allCases {
       for item in problem.representatives {
         let size = item.operation.extents(item.a, item.b)
-        let found = MatMulProblem(
+        let found = MatMulClass(
           m: size.m, n: size.n, k: size.k, transposeA: item.operation.transposeA,
           transposeB: item.operation.transposeB)
         #expect(found == problem)
@@ -66,7 +66,7 @@ private struct SmallProduct {
   let b: (shape: Shape, values: [Float])
   let want: [Double]
 
-  init(_ problem: MatMulProblem, isWide: Bool) {
+  init(_ problem: MatMulClass, isWide: Bool) {
     operation = problem.representatives[0].operation
     let size =
       switch problem {
