@@ -12,7 +12,7 @@ struct Nibble: ParsableCommand {
     version: Program.version,
     subcommands: [
       TrainVerb.self, GenerateVerb.self, TokenizerVerb.self,
-      EvalVerb.self, BenchVerb.self, VerifyVerb.self,
+      EvalVerb.self, BenchVerb.self, TuneVerb.self, TuningWorker.self, VerifyVerb.self,
       DevicesVerb.self, InspectVerb.self, ConfigVerb.self, CompletionsVerb.self,
     ],
   )
@@ -32,6 +32,7 @@ struct Nibble: ParsableCommand {
     measure
       eval         loss, perplexity and bits per byte of a model on a text
       bench        speed of training steps, against the matrix product peak
+      tune         search the fastest kernel configurations of a device
       verify       check every operation on this machine's devices
     look
       devices      what is there and what each device can do

@@ -91,7 +91,7 @@ struct Program {
       posix_spawn_file_actions_addopen(&actions, 2, narrationPath, O_WRONLY | O_CREAT, 0o600)
       let path = try Program.path()
       // Nothing of the caller's settings may reach the program.
-      let kept = ["PATH", "HOME", "LD_LIBRARY_PATH", "OCL_ICD_VENDORS", "NIBBLE_CACHE"]
+      let kept = ["PATH", "HOME", "LD_LIBRARY_PATH", "OCL_ICD_VENDORS", "NIBBLE_CACHE", "NIBBLE_TUNING"]
       let inherited = kept.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } }
       let variables = inherited + environment.map { "\($0.key)=\($0.value)" }
       // The shell only changes the folder; `exec` leaves its process to the program.

@@ -21,6 +21,8 @@ public final class OpenCLDevice: Device {
   /// Measured configurations, and those already looked up.
   let tuning: TuningDatabase
   var configurations: [TuningKey: any KernelConfiguration] = [:]
+  /// By family, whatever the problem.
+  var forcedConfigurations: [String: any KernelConfiguration] = [:]
   /// Called before a program is built from source: it can take seconds.
   public var onBuild: ((_ program: String) -> Void)?
 

@@ -40,6 +40,7 @@ extension OpenCLDevice {
   public func configuration<Configuration: KernelConfiguration>(
     _ type: Configuration.Type, for problem: String,
   ) -> Configuration {
+    if let forced = forcedConfigurations[type.family] as? Configuration { return forced }
     let key = TuningKey(family: type.family, problem: problem)
     if let known = configurations[key] as? Configuration { return known }
     let found =
@@ -49,6 +50,11 @@ extension OpenCLDevice {
       .first { $0.fits(description) } ?? type.standard(for: description, problem: problem)
     configurations[key] = found
     return found
+  }
+
+  /// Uses `configuration` for every problem of its family from now on: for tuning.
+  public func useConfiguration<Configuration: KernelConfiguration>(_ configuration: Configuration) {
+    forcedConfigurations[Configuration.family] = configuration
   }
 
   /// Uses `configuration` for a class of problems from now on, whatever the database says: for tuning and for tests.

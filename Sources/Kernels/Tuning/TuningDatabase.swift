@@ -60,6 +60,15 @@ public struct TuningDatabase: Sendable {
     entries.append(entry)
   }
 
+  /// Removes the entry for exactly this key and device.
+  ///
+  /// - Returns: Whether there was one.
+  public mutating func remove(_ key: TuningKey, device: String) -> Bool {
+    let count = entries.count
+    entries.removeAll { $0.key == key && $0.device == device }
+    return entries.count < count
+  }
+
   /// This database with another one's entries on top.
   public func overlaid(with other: TuningDatabase) -> TuningDatabase {
     other.entries.reduce(into: self) { $0.set($1) }
