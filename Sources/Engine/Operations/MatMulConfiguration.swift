@@ -115,9 +115,7 @@ public enum MatMulClass: String, CaseIterable, Sendable {
   }
 
   /// Products of this class at which a configuration is judged: layers of small and of large models.
-  ///
-  /// Each is an operation without epilogue and the shapes of a and b.
-  public var representatives: [(operation: MatMul, a: Shape, b: Shape)] {
+  public var representatives: [MatMulProblem] {
     let sizes: [(m: Int, n: Int, k: Int)] =
       switch self {
       case .smallNN: [(512, 512, 1376), (1024, 256, 688)]
@@ -128,20 +126,17 @@ public enum MatMulClass: String, CaseIterable, Sendable {
       case .largeTN: [(1376, 1024, 2048), (2304, 768, 2048)]
       case .skinnyNT, .skinnyNN: [(1, 2048, 768), (4, 768, 3072)]
       }
-    let (transposeA, transposeB) = transposes
-    return sizes.map { m, n, k in
-      (
-        MatMul(transposeA: transposeA, transposeB: transposeB), transposeA ? [k, m] : [m, k],
-        transposeB ? [n, k] : [k, n]
-      )
+    return sizes.map { MatMulProblem(form, m: $0.m, n: $0.n, k: $0.k) }
+  }
+
+  /// How the operands are stored.
+  var form: MatMulProblem.Form {
+    switch self {
+    case .smallNN, .largeNN, .skinnyNN: .nn
+    case .smallNT, .largeNT, .skinnyNT: .nt
+    case .smallTN, .largeTN: .tn
     }
   }
 
-  private var transposes: (a: Bool, b: Bool) {
-    switch self {
-    case .smallNN, .largeNN, .skinnyNN: (false, false)
-    case .smallNT, .largeNT, .skinnyNT: (false, true)
-    case .smallTN, .largeTN: (true, false)
-    }
-  }
+  var isSkinny: Bool { self == .skinnyNT || self == .skinnyNN }
 }

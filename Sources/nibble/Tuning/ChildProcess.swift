@@ -1,4 +1,5 @@
 import Glibc
+import Terminal
 
 /// Another run of this program that is talked to in lines and can be ended at any time.
 final class ChildProcess {

@@ -63,15 +63,14 @@ struct TuningRun {
       onTrial: { trial, left in
         best = max(best, trial.outcome.gain ?? 0)
         let remaining = max(0, seconds - (Call.now() - start))
+        let known = search.candidates.count
         call.output.narrate(
           "\(problem.key.name): \(TuningReport.text(trial.parameters)): \(TuningReport.text(trial.outcome))",
           at: .verbose)
         call.output.progress.update { _ in
-          [
-            "tuning \(problem.key.name) (\(place.0) of \(place.1)) \(call.output.glyphs.dot) "
-              + "\(search.candidates.count - left) of \(search.candidates.count) tried, best "
-              + "\(TuningReport.percent(best)) \(call.output.glyphs.dot) \(Numbers.duration(remaining)) left"
-          ]
+          let place = "tuning \(problem.key.name) (\(place.0) of \(place.1))"
+          let state = "\(known - left) of \(known) tried, best \(TuningReport.percent(best))"
+          return ["\(place): \(state), \(Numbers.duration(remaining)) left"]
         }
       })
     return Result(

@@ -49,10 +49,9 @@ import Testing
   @Test func representativesBelongToTheirClass() {
     for problem in MatMulClass.allCases {
       for item in problem.representatives {
-        let size = item.operation.extents(item.a, item.b)
         let found = MatMulClass(
-          m: size.m, n: size.n, k: size.k, transposeA: item.operation.transposeA,
-          transposeB: item.operation.transposeB)
+          m: item.m, n: item.n, k: item.k, transposeA: item.form.transposesA,
+          transposeB: item.form.transposesB)
         #expect(found == problem)
       }
     }
