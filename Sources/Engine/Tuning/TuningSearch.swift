@@ -69,7 +69,9 @@ public struct TuningSearch {
 
   private func next(_ left: [[String: Int]], after trials: [Trial]) -> Int {
     guard trials.count >= candidates.count / 3, let best = Self.ranked(trials).first else { return 0 }
-    return left.indices.min { Self.distance(left[$0], best.parameters) < Self.distance(left[$1], best.parameters) }
+    return left.indices.min {
+      Self.distance(left[$0], best.parameters) < Self.distance(left[$1], best.parameters)
+    }
       ?? 0
   }
 

@@ -49,7 +49,9 @@ final class ChildProcess {
   deinit { end() }
 
   private static func failure(_ call: String, _ number: Int32) -> Failure {
-    Failure("cannot start a second process: \(call): \(String(cString: strerror(number)))", exitCode: .internalError)
+    Failure(
+      "cannot start a second process: \(call): \(String(cString: strerror(number)))", exitCode: .internalError
+    )
   }
 
   /// Sends a line; a child that is gone is noticed by ``answer(within:)``.

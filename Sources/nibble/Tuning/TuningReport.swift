@@ -32,18 +32,22 @@ struct TuningReport {
 
   private var table: Table {
     var table = Table([
-      .init("PROBLEM", .left), .init("STANDARD GFLOP/s", .right), .init("BEST GFLOP/s", .right), .init("GAIN", .right),
+      .init("PROBLEM", .left), .init("STANDARD GFLOP/s", .right), .init("BEST GFLOP/s", .right),
+      .init("GAIN", .right),
       .init("TRIED", .right), .init("CONFIGURATION", .left),
     ])
     for result in results {
       var rates = ("-", "-")
       if let medians = result.best?.outcome.medians {
         let rate = { Numbers.significant(result.flops / $0 / 1e9) }
-        rates = (rate(medians.standard), rate(result.search.winner == nil ? medians.standard : medians.candidate))
+        rates = (
+          rate(medians.standard), rate(result.search.winner == nil ? medians.standard : medians.candidate)
+        )
       }
       let tried = Set(result.search.trials.map(\.parameters)).count
       table.append([
-        result.key.name, rates.0, rates.1, result.search.winner?.outcome.gain.map { Self.percent($0) } ?? "none",
+        result.key.name, rates.0, rates.1,
+        result.search.winner?.outcome.gain.map { Self.percent($0) } ?? "none",
         "\(tried) of \(tried + result.search.untried)",
         result.search.winner.map { Self.difference($0.parameters, from: result.standard) } ?? "standard",
       ])
@@ -54,7 +58,8 @@ struct TuningReport {
   private func json(_ result: TuningRun.Result) -> JSONText {
     [
       "problem": .string(result.key.name), "flops": .number(result.flops),
-      "standard": Self.json(result.standard), "winner": result.search.winner.map { Self.json($0.parameters) } ?? .null,
+      "standard": Self.json(result.standard),
+      "winner": result.search.winner.map { Self.json($0.parameters) } ?? .null,
       "gain": JSONText(result.search.winner?.outcome.gain), "untried": .integer(result.search.untried),
       "trials": .array(result.search.trials.map { Self.json($0) }),
     ]
@@ -107,6 +112,9 @@ struct TuningReport {
 extension TuningRun.Result {
   /// The winner, or else the fastest that was timed.
   var best: TuningSearch.Trial? {
-    search.winner ?? search.trials.filter { $0.outcome.gain != nil }.max { ($0.outcome.gain ?? 0) < ($1.outcome.gain ?? 0) }
+    search.winner
+      ?? search.trials.filter { $0.outcome.gain != nil }.max {
+        ($0.outcome.gain ?? 0) < ($1.outcome.gain ?? 0)
+      }
   }
 }

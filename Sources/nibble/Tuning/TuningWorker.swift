@@ -8,7 +8,8 @@ import Terminal
 /// A process of its own, so that a configuration that hangs or kills the driver takes nobody along.
 struct TuningWorker: Verb {
   static let configuration = CommandConfiguration(
-    commandName: "tune-worker", abstract: "Try kernel configurations for `nibble tune`.", shouldDisplay: false)
+    commandName: "tune-worker", abstract: "Try kernel configurations for `nibble tune`.", shouldDisplay: false
+  )
 
   @OptionGroup var globals: GlobalOptions
 
@@ -19,7 +20,8 @@ struct TuningWorker: Verb {
     let problems = TuningCatalogue.problems(for: device.description)
     var current: (key: TuningKey, trial: TuningTrial)?
     while let line = readLine() {
-      guard let request = TuningRequest(line: line), let problem = problems.first(where: { $0.key == request.key })
+      guard let request = TuningRequest(line: line),
+        let problem = problems.first(where: { $0.key == request.key })
       else { throw UsageError("'\(line)' is no request") }
       if current?.key != request.key { current = (request.key, try TuningTrial(problem, on: device)) }
       guard let trial = current?.trial else { continue }

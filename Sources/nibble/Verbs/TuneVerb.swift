@@ -28,15 +28,20 @@ struct TuneVerb: Verb {
   @Flag(help: "Only show what is known for the device.") var list = false
 
   func validate() throws {
-    if !(budget > 0 && budget <= 1e6) { throw ValidationError("--budget is \(budget); give seconds above 0.") }
-    if !(patience >= 1 && patience <= 1e5) { throw ValidationError("--patience is \(patience); give 1 or more.") }
+    if !(budget > 0 && budget <= 1e6) {
+      throw ValidationError("--budget is \(budget); give seconds above 0.")
+    }
+    if !(patience >= 1 && patience <= 1e5) {
+      throw ValidationError("--patience is \(patience); give 1 or more.")
+    }
     if list, output != nil { throw ValidationError("--list writes nothing; leave --output out.") }
   }
 
   func run(_ call: Call) throws -> Terminal.ExitCode {
     let device = try call.open().description
     guard device.languageVersion != nil else {
-      throw UsageError("\(device.name) runs no kernels that could be tuned", hints: ["nibble devices", "--device pocl:0"])
+      throw UsageError(
+        "\(device.name) runs no kernels that could be tuned", hints: ["nibble devices", "--device pocl:0"])
     }
     let problems = try chosen(from: TuningCatalogue.problems(for: device), on: device)
     if list { return try show(problems, on: device, call) }
@@ -66,11 +71,14 @@ struct TuneVerb: Verb {
     -> Terminal.ExitCode
   {
     let database = try TuningDatabase.load()
-    var table = Table([.init("PROBLEM", .left), .init("FROM", .left), .init("GAIN", .right), .init("CONFIGURATION", .left)])
+    var table = Table([
+      .init("PROBLEM", .left), .init("FROM", .left), .init("GAIN", .right), .init("CONFIGURATION", .left),
+    ])
     var rows: [JSONText] = []
     for problem in problems {
       let entry = database.candidates(for: problem.key, on: device).first
-      let origin = entry.map { $0.device == device.exactKey ? "this device" : "its architecture" } ?? "standard"
+      let origin =
+        entry.map { $0.device == device.exactKey ? "this device" : "its architecture" } ?? "standard"
       let parameters = entry?.parameters ?? problem.standard(for: device)
       let gain = entry.map { $0.gflops / $0.standardGflops }
       table.append([
@@ -83,7 +91,8 @@ struct TuneVerb: Verb {
     }
     call.output.table(table)
     call.output.json([
-      "schema": 1, "device": .string(device.name), "device_key": .string(device.exactKey), "problems": .array(rows),
+      "schema": 1, "device": .string(device.name), "device_key": .string(device.exactKey),
+      "problems": .array(rows),
     ])
     return .done
   }
