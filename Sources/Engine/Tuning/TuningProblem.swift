@@ -3,7 +3,7 @@ public import Kernels
 /// A class of problems of one kernel family, with what is needed to judge a configuration of it.
 public struct TuningProblem: Sendable {
   public let key: TuningKey
-  /// The products, attentions, ... of this class that are timed; speed counts over all of them together.
+  /// What is timed: operations of this class at sizes of real models; speed counts over all of them together.
   let representatives: @Sendable () -> [OperationProblem]
   /// Small odd cases that a configuration must compute correctly before it is timed.
   let checks: [Sample]
