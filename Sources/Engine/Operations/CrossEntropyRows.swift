@@ -141,7 +141,8 @@ extension OpenCLDevice: CrossEntropyDevice {
   func run(
     _ pass: CrossEntropyRows, _ operands: CrossEntropyRows.Operands, _ rows: CrossEntropyRows.Rows,
   ) throws {
-    try pass.enqueue(on: self, operands, rows)
+    let shape = configuration(RowConfiguration.self, for: RowConfiguration.problem(length: rows.columns))
+    try pass.enqueue(on: self, operands, rows, lanes: shape.lanes)
   }
 
   func sum(_ pass: CrossEntropyRows, _ tokenLosses: Memory, to loss: Memory) throws {
@@ -150,10 +151,9 @@ extension OpenCLDevice: CrossEntropyDevice {
 }
 
 extension CrossEntropyRows {
-  fileprivate func enqueue(on device: OpenCLDevice, _ operands: Operands, _ rows: Rows) throws {
-    let shape = device.configuration(
-      RowConfiguration.self, for: RowConfiguration.problem(length: rows.columns))
-    let definitions = ["LANES": "\(shape.lanes)", "CAPPED": options.softcap > 0 ? "1" : "0"]
+  /// - Parameter lanes: Work-items per row, a power of two.
+  func enqueue(on device: OpenCLDevice, _ operands: Operands, _ rows: Rows, lanes: Int) throws {
+    let definitions = ["LANES": "\(lanes)", "CAPPED": options.softcap > 0 ? "1" : "0"]
     let ignoreIndex = Int32(clamping: options.ignoreIndex)
     guard let gradient = operands.gradient else {
       let kernel:

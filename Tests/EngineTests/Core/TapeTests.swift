@@ -24,6 +24,24 @@ import Testing
     #expect(try cotangent.floats(on: device) == [1, 10])
   }
 
+  @Test(arguments: names) func productsAddToTheGradientOfTheirInputInPlace(name: String) throws {
+    let device = try device(name)
+    let tape = Tape(on: device, isRecording: true)
+    let x = tape.watch(Tensor([1, 2] as [Float], shape: [1, 2], on: device))
+    let other = tape.watch(Tensor([0, 0] as [Float], shape: [1, 2], on: device))
+    let weights = [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]].map {
+      Tensor($0 as [Float], shape: [2, 2], on: device)
+    }
+    let products = weights.map { tape.linear(x, weight: $0) }
+    let sum = tape.add(x, other)
+    let seeds = [[1, 0], [0, 1], [1, 1], [10, 20]].map { Tensor($0 as [Float], shape: [1, 2], on: device) }
+    // The addition hands the same cotangent to x and to the other term; only x's gradient may grow.
+    let gradients = tape.gradients(of: products + [sum], with: seeds, for: [x, other])
+    #expect(try gradients[0]?.floats(on: device) == [1 + 7 + 20 + 10, 2 + 8 + 22 + 20])
+    #expect(try gradients[1]?.floats(on: device) == [10, 20])
+    #expect(try seeds.map { try $0.floats(on: device) } == [[1, 0], [0, 1], [1, 1], [10, 20]])
+  }
+
   @Test(arguments: names) func severalOutputsTakeSeveralCotangents(name: String) throws {
     let device = try device(name)
     let tape = Tape(on: device, isRecording: true)
