@@ -44,10 +44,12 @@ let package = Package(
       dependencies: ["Terminal", .product(name: "Yams", package: "Yams")],
       swiftSettings: strict,
     ),
+    // Rows of `nibble bench` as text, files, verdicts and pictures.
+    .target(name: "BenchmarkReports", dependencies: ["Engine", "Files", "Terminal"], swiftSettings: strict),
     .executableTarget(
       name: "nibble",
       dependencies: [
-        "Engine", "Kernels", "Files", "Tokenizers", "Terminal", "Configuration",
+        "Engine", "Kernels", "Files", "Tokenizers", "Terminal", "Configuration", "BenchmarkReports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict,
@@ -55,6 +57,9 @@ let package = Package(
     .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),
     .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "Files"], swiftSettings: strict),
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"], swiftSettings: strict),
+    .testTarget(
+      name: "BenchmarkReportsTests", dependencies: ["BenchmarkReports", "Engine", "Files", "Terminal"],
+      swiftSettings: strict),
     // Runs the built program as a child process.
     .testTarget(name: "CommandTests", dependencies: ["nibble", "Files"], swiftSettings: strict),
     .testTarget(

@@ -12,8 +12,9 @@ public struct Measurement: Sendable, Hashable {
   public var spread = 0.02
   /// Samples before the spread is trusted.
   public var enoughSamples = 7
-  /// Samples that are made even when the budget has ended: below this, quartiles mean nothing.
-  public var leastSamples = 3
+  /// Samples that are made even when the budget has ended: below this, quartiles mean little, and no test can tell two
+  /// runs apart.
+  public var leastSamples = 5
   /// The least duration of a sample in seconds.
   public var sampleSeconds = 0.01
   /// Pause in front of a sample when there are several contestants: the threads of OpenBLAS spin for some 20 ms after a

@@ -8,6 +8,7 @@ struct BenchOptions: ParsableArguments {
   @Option(help: "Devices by name or row, separated by commas, or all.") var devices: String?
   @Option(help: "Seconds for each row; samples are made until their spread is below 2 % or this ends.")
   var budget = 2.0
+  @OptionGroup var output: BenchOutputOptions
 
   func validate() throws {
     guard budget > 0, budget <= 3600 else {

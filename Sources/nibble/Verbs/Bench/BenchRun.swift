@@ -2,17 +2,18 @@ import Engine
 import Kernels
 import Terminal
 
-/// Measures problems on devices and hands the result to the renderers.
+/// Measures problems on devices and hands the rows to the presenter.
 struct BenchRun {
   let call: Call
   let options: BenchOptions
 
   /// - Parameter benchmarks: The problems for a device, in order.
-  /// - Returns: `failed` when a row is wrong or impossible.
+  /// - Returns: `failed` when a row is wrong or impossible, or `--gate` is shut.
   func callAsFunction(
     _ benchmarks: (any OperationDevice) throws -> [KernelBenchmark],
   ) throws -> Terminal.ExitCode {
     try Interruption.installHandlers()
+    let presenter = try BenchmarkPresenter(call, options.output)
     let devices = try options.open(call)
     let roofs = try devices.map { device in
       call.output.narrate("measuring the roof of \(device.description.name)")
@@ -28,8 +29,7 @@ struct BenchRun {
         rows += runner.rows(of: benchmark, on: device, under: roof)
       }
     }
-    BenchText(rows, roofs).print(to: call.output)
-    return rows.contains(where: \.isFailed) ? .failed : .done
+    return try presenter.present(rows, roofs: roofs, devices: devices.map(\.description))
   }
 
   private func narrate(_ benchmark: KernelBenchmark, on device: any OperationDevice) {
