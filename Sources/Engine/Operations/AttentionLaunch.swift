@@ -42,10 +42,15 @@ extension Attention {
   /// At most this many query rows go through the decode kernels, which split the keys.
   private static let decodeRows = 8
 
+  /// Whether a call goes through the decode kernels.
+  static func isDecode(_ size: AttentionExtents) -> Bool {
+    size.queryTime <= decodeRows && size.keyTime > 64
+  }
+
   public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
     let size = AttentionExtents(inputs[0].shape, inputs[1].shape, inputs[2].shape)
     let problem = AttentionLaunch.problem(size)
-    let isDecode = size.queryTime <= Attention.decodeRows && size.keyTime > 64
+    let isDecode = Attention.isDecode(size)
     let shape =
       isDecode
       ? device.configuration(AttentionDecodeConfiguration.self, for: problem).shape

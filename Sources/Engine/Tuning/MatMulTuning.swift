@@ -2,7 +2,7 @@ extension MatMulConfiguration {
   /// One per ``MatMulClass``.
   static var tuningProblems: [TuningProblem] {
     MatMulClass.allCases.map { problem in
-      TuningProblem(MatMulConfiguration.self, problem: problem.rawValue, checks: checks(of: problem)) {
+      TuningProblem(MatMulConfiguration.self, problem: problem.rawValue, checks: checks(of: problem)) { _ in
         problem.representatives.map { OperationProblem($0.operation, $0.inputs, check: $0.check) }
       }
     }

@@ -4,7 +4,9 @@ public import Kernels
 public enum TuningCatalogue {
   /// The problems of all families that have a choice on a device.
   public static func problems(for device: DeviceDescription) -> [TuningProblem] {
-    let all = MatMulConfiguration.tuningProblems
+    let all =
+      MatMulConfiguration.tuningProblems + AttentionTuning.problems + RowConfiguration.tuningProblems
+      + ElementwiseConfiguration.tuningProblems
     return all.filter { !$0.candidates(for: device).isEmpty }
   }
 }

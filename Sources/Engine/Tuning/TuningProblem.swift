@@ -4,7 +4,7 @@ public import Kernels
 public struct TuningProblem: Sendable {
   public let key: TuningKey
   /// What is timed: operations of this class at sizes of real models; speed counts over all of them together.
-  let representatives: @Sendable () -> [OperationProblem]
+  let representatives: @Sendable (OpenCLDevice) throws -> [OperationProblem]
   /// Small odd cases that a configuration must compute correctly before it is timed.
   let checks: [Sample]
   private let standardParameters: @Sendable (DeviceDescription) -> [String: Int]
@@ -15,7 +15,7 @@ public struct TuningProblem: Sendable {
   ///   - checks: Samples of the family's operations, whatever their class.
   init<Configuration: KernelConfiguration>(
     _ type: Configuration.Type, problem: String, checks: [Sample],
-    representatives: @escaping @Sendable () -> [OperationProblem],
+    representatives: @escaping @Sendable (OpenCLDevice) throws -> [OperationProblem],
   ) {
     key = TuningKey(family: type.family, problem: problem)
     self.checks = checks

@@ -14,7 +14,7 @@ public final class TuningTrial {
     self.problem = problem
     self.device = device
     checks = try problem.checks.map { try OperationCheck($0) }
-    tensors = try problem.representatives().map { ($0, try OperationTensors($0, on: device)) }
+    tensors = try problem.representatives(device).map { ($0, try OperationTensors($0, on: device)) }
     flops = tensors.reduce(0) { sum, item in
       sum
         + item.problem.operation.cost(item.tensors.inputs.map(\.type), item.tensors.outputs.map(\.type)).flops
