@@ -10,7 +10,7 @@ struct MatMulBench: Verb {
   static let configuration = CommandConfiguration(
     commandName: "matmul", abstract: "Time matrix products, on processors beside OpenBLAS's.",
     discussion: """
-      Lists and ranges give a matrix of runs: 256,512 and 256-4096*2 and 64-512+64.
+      CLBlast is measured, too, where libclblast.so.1 is installed. Lists and ranges give a matrix of runs: 256,512 and 256-4096*2 and 64-512+64.
 
       EXAMPLES
         nibble bench matmul --sizes 256-2048*2
