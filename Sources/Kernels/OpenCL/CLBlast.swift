@@ -44,8 +44,10 @@ public struct CLBlast {
   ) {
     var queue: cl_command_queue? = device.queue
     let status = sgemm(
-      Self.rowMajor, transposeA ? Self.transposed : Self.plain, transposeB ? Self.transposed : Self.plain, m, n,
-      k, 1, (a as? OpenCLMemory)?.handle, offsets.a, transposeA ? m : k, (b as? OpenCLMemory)?.handle, offsets.b,
+      Self.rowMajor, transposeA ? Self.transposed : Self.plain, transposeB ? Self.transposed : Self.plain, m,
+      n,
+      k, 1, (a as? OpenCLMemory)?.handle, offsets.a, transposeA ? m : k, (b as? OpenCLMemory)?.handle,
+      offsets.b,
       transposeB ? k : n, 0, (c as? OpenCLMemory)?.handle, offsets.c, n, &queue, nil)
     if status != CL_SUCCESS { device.latch("CLBlastSgemm", status) }
   }

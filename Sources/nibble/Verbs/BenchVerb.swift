@@ -6,6 +6,7 @@ struct BenchVerb: ParsableCommand {
     commandName: "bench", abstract: "Measure the speed of kernels and of training steps.",
     subcommands: [
       MatMulBench.self, AttentionBench.self, NormBench.self, CrossEntropyBench.self, OptimizerBench.self,
-      ElementwiseBench.self, RoPEBench.self, CopyBench.self, LaunchBench.self, TrainBench.self,
+      ElementwiseBench.self, RoPEBench.self, DecodeBench.self, CopyBench.self, LaunchBench.self,
+      TrainBench.self,
     ])
 }
