@@ -95,13 +95,6 @@ extension Measurement.Contestant {
   }
 }
 
-extension BenchmarkRow.Verification {
-  var isFailed: Bool {
-    if case .failed = self { return true }
-    return false
-  }
-}
-
 /// Device time by the driver's events.
 enum EventTime {
   private static let executions = 5

@@ -22,11 +22,11 @@ public struct KernelBenchmark: Sendable {
 /// A problem with its memory on one device.
 struct PreparedBenchmark {
   /// Work of one execution; nil where it has no meaning.
-  let cost: Cost?
+  var cost: Cost?
   /// Enqueues one execution.
-  let run: () throws -> Void
-  /// Compares the result of the executions so far with the reference; called after the first one.
-  let verify: () throws -> BenchmarkRow.Verification
+  var run: () throws -> Void
+  /// Compares the result of the first execution with the reference.
+  var verify: () throws -> BenchmarkRow.Verification
   /// Others that solve the same problem.
   var rivals: [Rival] = []
 
@@ -42,12 +42,33 @@ struct PreparedBenchmark {
 extension PreparedBenchmark {
   /// One operation on fresh tensors.
   init(_ problem: OperationProblem, on device: any OperationDevice) throws {
-    let tensors = try OperationTensors(problem, on: device)
+    self.init(problem, try OperationTensors(problem, on: device), on: device)
+  }
+
+  /// One operation on its tensors.
+  init(_ problem: OperationProblem, _ tensors: OperationTensors, on device: any OperationDevice) {
     let operation = problem.operation
     self.init(
       cost: operation.cost(tensors.inputs.map(\.type), tensors.outputs.map(\.type)),
       run: { try device.execute(operation, tensors.inputs, tensors.outputs) },
       verify: { try problem.verify(tensors.outputValues(on: device)) })
+  }
+
+  /// This and then another one, as one execution.
+  func followed(by other: PreparedBenchmark) -> PreparedBenchmark {
+    var both = self
+    both.run = {
+      try run()
+      try other.run()
+    }
+    both.verify = {
+      let first = try verify()
+      return first.isFailed ? first : .worse(first, try other.verify())
+    }
+    both.cost = cost.flatMap { a in
+      other.cost.map { Cost(flops: a.flops + $0.flops, bytes: a.bytes + $0.bytes) }
+    }
+    return both
   }
 }
 
@@ -122,5 +143,18 @@ enum BenchmarkValues {
       }
       filled = count
     }
+  }
+}
+
+extension BenchmarkRow.Verification {
+  var isFailed: Bool {
+    if case .failed = self { return true }
+    return false
+  }
+
+  /// A failure if there is one, else the larger error.
+  static func worse(_ a: Self, _ b: Self) -> Self {
+    guard case .passed(let first) = a, case .passed(let second) = b else { return a.isFailed ? a : b }
+    return .passed(worst: max(first, second))
   }
 }

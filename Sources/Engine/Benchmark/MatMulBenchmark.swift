@@ -97,7 +97,7 @@ public struct MatMulProblem: Sendable, Hashable {
 }
 
 extension KernelBenchmark {
-  /// A matrix product, on processors beside OpenBLAS's.
+  /// A matrix product, on processors beside OpenBLAS's, and beside CLBlast's where it is installed.
   public static func matmul(_ problem: MatMulProblem) -> KernelBenchmark {
     let parameters: [BenchmarkRow.Parameter] =
       [
@@ -106,9 +106,12 @@ extension KernelBenchmark {
       ] + (problem.batch > 1 ? [.init("batch", "\(problem.batch)")] : [])
     return KernelBenchmark("matmul", parameters) { device in
       let whole = OperationProblem(problem.operation, problem.inputs, check: problem.check)
-      var prepared = try PreparedBenchmark(whole, on: device)
-      if device is OpenCLDevice, device.description.isProcessor {
-        prepared.rivals.append(try openBLAS(whole))
+      let tensors = try OperationTensors(whole, on: device)
+      var prepared = PreparedBenchmark(whole, tensors, on: device)
+      guard let device = device as? OpenCLDevice else { return prepared }
+      if device.description.isProcessor { prepared.rivals.append(try openBLAS(whole)) }
+      if let library = CLBlast() {
+        prepared.rivals.append(try clBlast(library, problem, whole, tensors.inputs, on: device))
       }
       return prepared
     }
@@ -120,5 +123,25 @@ extension KernelBenchmark {
     let prepared = try PreparedBenchmark(problem, on: host)
     return PreparedBenchmark.Rival(
       name: "openblas", run: prepared.run, finish: { try host.finish() }, verify: prepared.verify)
+  }
+
+  /// The same product of the same inputs by CLBlast, a batch as one call after the other.
+  private static func clBlast(
+    _ library: CLBlast, _ problem: MatMulProblem, _ whole: OperationProblem, _ inputs: [Tensor],
+    on device: OpenCLDevice,
+  ) throws -> PreparedBenchmark.Rival {
+    let (m, n, k) = (problem.m, problem.n, problem.k)
+    let result = Tensor(
+      [Float](repeating: .nan, count: problem.batch * m * n), shape: [problem.batch * m, n], on: device)
+    return PreparedBenchmark.Rival(
+      name: "clblast",
+      run: {
+        for item in 0..<problem.batch {
+          library.multiply(
+            inputs[0].memory, inputs[1].memory, to: result.memory, m: m, n: n, k: k,
+            transposeA: problem.form.transposesA, transposeB: problem.form.transposesB,
+            offsets: (item * m * k, item * k * n, item * m * n), on: device)
+        }
+      }, finish: { try device.finish() }, verify: { try whole.verify([result.floats(on: device)]) })
   }
 }

@@ -45,6 +45,7 @@ public struct Measurement: Sendable, Hashable {
   func samples(
     of contestants: [Contestant], shouldStop: () -> Bool = { false },
   ) throws -> [[Double]] {
+    guard !contestants.isEmpty else { return [] }
     let batches = try contestants.map { try batch(of: $0) }
     var samples = [[Double]](repeating: [], count: contestants.count)
     let start = SteadyClock.now()

@@ -6,7 +6,7 @@ public final class DecodingCache {
   public private(set) var count = 0
   public let capacity: Int
 
-  private var layers: [(key: Tensor, value: Tensor)] = []
+  private(set) var layers: [(key: Tensor, value: Tensor)] = []
 
   /// - Parameter capacity: The most tokens that will be stored; memory is taken at once.
   public init(for configuration: ModelConfiguration, capacity: Int, on device: any OperationDevice) {

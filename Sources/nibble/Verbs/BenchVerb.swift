@@ -5,6 +5,8 @@ struct BenchVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measure the speed of kernels and of training steps.",
     subcommands: [
-      MatMulBench.self, TrainBench.self,
+      MatMulBench.self, AttentionBench.self, NormBench.self, CrossEntropyBench.self, OptimizerBench.self,
+      ElementwiseBench.self, RoPEBench.self, DecodeBench.self, CopyBench.self, LaunchBench.self,
+      TrainBench.self,
     ])
 }

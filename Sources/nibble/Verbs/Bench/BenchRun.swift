@@ -6,6 +6,8 @@ import Terminal
 struct BenchRun {
   let call: Call
   let options: BenchOptions
+  /// Sentences about the rows, for people.
+  var summary: ([BenchmarkRow]) -> [String] = { _ in [] }
 
   /// - Parameter benchmarks: The problems for a device, in order.
   /// - Returns: `failed` when a row is wrong or impossible, or `--gate` is shut.
@@ -29,11 +31,20 @@ struct BenchRun {
         rows += runner.rows(of: benchmark, on: device, under: roof)
       }
     }
-    return try presenter.present(rows, roofs: roofs, devices: devices.map(\.description))
+    let code = try presenter.present(rows, roofs: roofs, devices: devices.map(\.description))
+    for line in summary(rows) { call.output.narrate(line) }
+    return code
   }
 
   private func narrate(_ benchmark: KernelBenchmark, on device: any OperationDevice) {
     let problem = benchmark.parameters.map { "\($0.name) \($0.value)" }.joined(separator: " ")
     call.output.progress.update { _ in ["\(benchmark.name) \(problem) on \(device.description.name)"] }
+  }
+}
+
+extension BenchmarkRow {
+  /// What and where, in one line.
+  var name: String {
+    ([benchmark] + parameters.map { "\($0.name) \($0.value)" } + ["on \(device)"]).joined(separator: " ")
   }
 }

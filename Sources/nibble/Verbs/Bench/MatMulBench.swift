@@ -1,24 +1,20 @@
 import ArgumentParser
-import Configuration
 import Engine
 import Kernels
 import Terminal
-import Tokenizers
 
 /// `nibble bench matmul`: matrix products.
 struct MatMulBench: Verb {
   static let configuration = CommandConfiguration(
     commandName: "matmul", abstract: "Time matrix products, on processors beside OpenBLAS's.",
     discussion: """
-      Lists and ranges give a matrix of runs: 256,512 and 256-4096*2 and 64-512+64.
+      CLBlast is measured, too, where libclblast.so.1 is installed. Lists and ranges give a matrix of runs: 256,512 and 256-4096*2 and 64-512+64.
 
       EXAMPLES
         nibble bench matmul --sizes 256-2048*2
         nibble bench matmul --m 2048 --n 384,1024 --k 384 --form nt,nn
         nibble bench matmul --shapes all --device pocl:0
       """)
-
-  private static let presets = ["tiny", "small", "base", "gpt2", "long"]
 
   @OptionGroup var globals: GlobalOptions
   @OptionGroup var bench: BenchOptions
@@ -34,7 +30,7 @@ struct MatMulBench: Verb {
   @Option(help: "Products in one launch.", transform: NumberList.init(parsing:)) var batch: NumberList?
   @Option(
     help: "The products of these training configurations: tiny, small, base, gpt2, long, or all.",
-    transform: { try NameList(parsing: $0, known: presets) })
+    transform: { try NameList(parsing: $0, known: BenchPresets.names) })
   var shapes: NameList?
 
   func validate() throws {
@@ -73,21 +69,8 @@ struct MatMulBench: Verb {
   private static func products(of presets: [String]) throws -> [MatMulProblem] {
     var seen: Set<MatMulProblem> = []
     return try presets.flatMap { name in
-      let preset = try PresetModel(name)
-      return MatMulProblem.products(
-        of: preset.model, tokens: preset.values.batch.micro * preset.values.model.context)
+      let preset = try BenchPresets(name)
+      return MatMulProblem.products(of: preset.model, tokens: preset.tokens)
     }.filter { seen.insert($0).inserted }
-  }
-}
-
-/// The model of a shipped configuration.
-struct PresetModel {
-  let model: ModelConfiguration
-  let values: RunConfiguration
-
-  init(_ name: String, _ assignments: [Assignment] = []) throws {
-    let preset = Assignment(key: "preset", value: name, flag: "--config")
-    values = try ResolvedConfiguration(ConfigurationSources(assignments: [preset] + assignments)).values
-    model = try ModelShape.configuration(values, ByteTokenizer(endOfText: .absent))
   }
 }

@@ -1,0 +1,105 @@
+import Kernels
+
+extension KernelBenchmark {
+  /// Updates of `count` parameters by an optimizer, as a training step makes them.
+  ///
+  /// - Parameter name: A name of ``OptimizerCatalogue``.
+  public static func optimizer(_ name: String, count: Int) -> KernelBenchmark? {
+    let rule: any UpdateRule
+    switch name {
+    case AdamW.name: rule = AdamW()
+    case Adam.name: rule = Adam()
+    case SGD.name: rule = SGD()
+    default: return nil
+    }
+    return KernelBenchmark("optimizer", [.init("rule", name), .init("parameters", "\(count)")]) { device in
+      let problem = OptimizerProblem(rule, count: count, on: device)
+      return PreparedBenchmark(
+        cost: problem.cost, run: { problem.step() }, verify: { try problem.verify() })
+    }
+  }
+}
+
+/// One large parameter with gradient and state.
+private final class OptimizerProblem {
+  private static let rate = 1e-3
+
+  private let rule: any UpdateRule
+  private let device: any OperationDevice
+  private let parameter: Parameter
+  private let optimizer: Optimizer
+  private let tape: Tape
+  private let clip: GradientClip.Result
+  /// Parameter, gradient and state before the first update.
+  private let before: [[Float]]
+
+  init(_ rule: any UpdateRule, count: Int, on device: any OperationDevice) {
+    self.rule = rule
+    self.device = device
+    let store = ParameterStore(
+      [ParameterSpecification("weight", [count], decays: true)], on: device, trains: true)
+    parameter = store.parameters[0]
+    optimizer = Optimizer(rule, for: store)
+    tape = Tape(on: device, isRecording: false)
+    let one = Tensor([Float(1)], shape: [1], on: device)
+    clip = GradientClip.Result(factor: one, isFinite: one, norm: one)
+    let total = store.values.count
+    var before = ["parameter", "gradient"].map {
+      BenchmarkValues.make(.normal(deviation: 0.1), count: total, stream: $0)
+    }
+    // Second moments are never negative.
+    before += rule.stateNames.map {
+      BenchmarkValues.make(.uniform(1e-3...1e-2), count: total, stream: $0)
+    }
+    self.before = before
+    device.write(before[0], to: store.values)
+    if let gradients = store.gradients { device.write(before[1], to: gradients) }
+    for (memory, values) in zip(optimizer.state, before[2...]) { device.write(values, to: memory) }
+  }
+
+  /// The state is read and written, the parameter too, the gradient is read.
+  var cost: Cost {
+    let moved = 3 + 2 * rule.stateNames.count
+    let arithmetic = Pointwise(program).cost(types(1), types(1)).flops
+    return Cost(flops: arithmetic * Double(before[0].count), bytes: Double(4 * moved * before[0].count))
+  }
+
+  func step() {
+    // The same gradient again: forgotten ones would be zeroed first.
+    parameter.gradientIsEmpty = false
+    optimizer.step(learningRate: Self.rate, peakLearningRate: Self.rate, clip: clip, on: tape)
+  }
+
+  /// One update by the rule's definition, without what the optimizer adds (clipping by 1, keeping a finite step).
+  private var program: PointwiseProgram {
+    let (rule, hyper) = (rule, rule.hyperparameterCount)
+    return PointwiseProgram(inputs: 2 + rule.stateNames.count + hyper) { x in
+      let states = rule.stateNames.count
+      let next = rule.update(
+        parameter: x[0], gradient: x[1], state: Array(x[2..<2 + states]), hyper: Array(x[(2 + states)...]))
+      return [next.parameter] + next.state
+    }
+  }
+
+  private func types(_ count: Int) -> [TensorType] {
+    (0..<2 + rule.stateNames.count).map { _ in TensorType([count], .float32) }
+  }
+
+  func verify() throws -> BenchmarkRow.Verification {
+    let step = OptimizerStep(number: 1, learningRate: Self.rate, peakLearningRate: Self.rate, decays: true)
+    let hyper = rule.hyperparameters(step).map { Float($0) }
+    let tensors = 2 + rule.stateNames.count
+    let operands =
+      (0..<tensors).map { Pointwise.Operand($0) }
+      + hyper.indices.map { Pointwise.Operand(tensors, .element($0)) }
+    let chosen = BenchmarkChoice("elements").numbers(1000, of: 0..<parameter.shape.count)
+    let check = BenchmarkCheck([
+      .init(
+        operation: Pointwise(program, operands: operands),
+        inputs: (0..<tensors).map { _ in .init([chosen.count], chosen) } + [.init([hyper.count])],
+        results: (0..<tensors - 1).map { .init($0, ofWhole: chosen) })
+    ])
+    let after = [parameter.memory] + optimizer.state
+    return try check.compare(after.map { try device.read($0, as: Float.self) }, inputs: before + [hyper])
+  }
+}

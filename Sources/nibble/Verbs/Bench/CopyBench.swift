@@ -1,0 +1,53 @@
+import ArgumentParser
+import Engine
+import Terminal
+
+/// `nibble bench copy`: the memory's speed.
+struct CopyBench: Verb {
+  static let configuration = CommandConfiguration(
+    commandName: "copy", abstract: "Time copies from array to array, by a kernel and by the driver.",
+    discussion: """
+      Without --bytes the arrays are far larger than caches; the best copy is the bandwidth that shares refer to.
+
+      EXAMPLES
+        nibble bench copy --devices all
+        nibble bench copy --bytes 65536-268435456*4
+      """)
+
+  @OptionGroup var globals: GlobalOptions
+  @OptionGroup var bench: BenchOptions
+  @Option(help: "Bytes of one array, a multiple of 64.", transform: NumberList.init(parsing:)) var bytes:
+    NumberList?
+
+  func validate() throws {
+    if let size = bytes?.values.first(where: { !$0.isMultiple(of: 64) }) {
+      throw ValidationError("--bytes is \(size); give multiples of 64.")
+    }
+  }
+
+  func run(_ call: Call) throws -> Terminal.ExitCode {
+    let sizes: [Int?] = bytes?.values ?? [nil]
+    return try BenchRun(call: call, options: bench)() { device in
+      sizes.flatMap { KernelBenchmark.copies(byteCount: $0, on: device) }
+    }
+  }
+}
+
+/// `nibble bench launch`: what a launch costs that does nothing.
+struct LaunchBench: Verb {
+  static let configuration = CommandConfiguration(
+    commandName: "launch", abstract: "Time launches of an empty kernel, waited for and queued.",
+    discussion: """
+      On `cpu`: handing nothing to all threads.
+
+      EXAMPLES
+        nibble bench launch --devices all
+      """)
+
+  @OptionGroup var globals: GlobalOptions
+  @OptionGroup var bench: BenchOptions
+
+  func run(_ call: Call) throws -> Terminal.ExitCode {
+    try BenchRun(call: call, options: bench)() { _ in KernelBenchmark.launches() }
+  }
+}
