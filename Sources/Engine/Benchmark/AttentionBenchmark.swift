@@ -124,7 +124,9 @@ public struct AttentionProblem: Sendable, Hashable {
     [(place.batch * heads + place.head) * time + place.row]
   }
 
-  /// One query row against its keys. Without causality the row's number says nothing, so a window needs causality.
+  /// One query row against its keys.
+  ///
+  /// Without causality the row's number says nothing, so a window needs causality.
   private func forwardPart(_ place: Place) -> BenchmarkCheck.Part {
     BenchmarkCheck.Part(
       operation: Attention(options), inputs: operands(place),
