@@ -56,9 +56,22 @@ static inline part_t gain_part(const global float *weight, const float offset, c
   return weight ? load_part(weight + i, count) + offset : (part_t)(1.0f);
 }
 
-static inline void add_part(const global float *a, const global float *b, global float *sum, const uint i,
-                            const uint count) {
-  store_part(load_part(a + i, count) + load_part(b + i, count), sum + i, count);
+// sum = a + b; returns this lane's share of the sum of squares, as the values are at hand.
+static inline float add_rows(const global float *a, const global float *b, global float *sum, const uint dim,
+                             const uint lane) {
+  part_t squares = 0.0f;
+  uint i = lane * PART;
+  for (; i + PART <= dim; i += STEP) {
+    const part_t value = LOAD_PART(a + i) + LOAD_PART(b + i);
+    STORE_PART(value, sum + i);
+    squares += value * value;
+  }
+  if (i < dim) {
+    const part_t value = load_part(a + i, dim - i) + load_part(b + i, dim - i);
+    store_part(value, sum + i, dim - i);
+    squares += value * value;
+  }
+  return part_sum(squares);
 }
 
 // This lane's share of the sum of a row, in two chains.
@@ -112,14 +125,14 @@ void norm_forward(const global float *restrict x, const global float *restrict r
   for (uint row = first; row < last; row++) {
     const size_t start = (size_t)row * dim;
     const global float *z = x + start;
+    float squares = 0.0f;
     if (residual) {
-      uint i = lane * PART;
-      for (; i + PART <= dim; i += STEP) add_part(x + start, residual + start, sum + start, i, PART);
-      if (i < dim) add_part(x + start, residual + start, sum + start, i, dim - i);
+      squares = add_rows(x + start, residual + start, sum + start, dim, lane);
       z = sum + start;
     }
     const float center = mean ? ROW_SUM(row_sum(z, dim, lane)) / dim : 0.0f;
-    const float r = 1.0f / sqrt(ROW_SUM(row_squares(z, center, dim, lane)) / dim + epsilon);
+    if (mean || !residual) squares = row_squares(z, center, dim, lane);
+    const float r = 1.0f / sqrt(ROW_SUM(squares) / dim + epsilon);
     uint i = lane * PART;
     for (; i + PART <= dim; i += STEP) normalize_part(z, center, r, weight, offset, bias, y + start, i, PART);
     if (i < dim) normalize_part(z, center, r, weight, offset, bias, y + start, i, dim - i);
@@ -150,26 +163,27 @@ static inline void products_part(Row *row, const uint i, const uint count) {
   row->total += g;
 }
 
-// Adds the row to the block's sums of dy h and dy; the first row starts them.
-static inline void parameters_part(const Row *row, global float *dweight, global float *dbias, const int is_first,
-                                   const uint i, const uint count) {
-  const part_t d = load_part(row->dy + i, count);
-  if (dweight) {
-    const part_t known = is_first ? (part_t)(0.0f) : load_part(dweight + i, count);
-    store_part(known + d * normalized_part(row, i, count), dweight + i, count);
-  }
-  if (dbias) {
-    const part_t known = is_first ? (part_t)(0.0f) : load_part(dbias + i, count);
-    store_part(known + d, dbias + i, count);
-  }
+// Where a block of rows sums up the gradients of the parameters; its first row starts the sums.
+typedef struct {
+  global float *dweight, *dbias;
+  int is_first;
+} Sums;
+
+static inline void sum_part(global float *sums, const part_t value, const int is_first, const uint i,
+                            const uint count) {
+  const part_t known = is_first ? (part_t)(0.0f) : load_part(sums + i, count);
+  store_part(known + value, sums + i, count);
 }
 
-static inline void gradient_part(const Row *row, const float along, const float shift, const global float *dsum,
-                                 global float *dx, const uint i, const uint count) {
-  const part_t g = load_part(row->dy + i, count) * gain_part(row->weight, row->offset, i, count);
-  part_t value = row->r * (g - normalized_part(row, i, count) * along) - shift;
+// dx, and the row's share of the parameters' gradients, as dy and h are at hand.
+static inline void gradient_part(const Row *row, const Sums *sums, const float along, const float shift,
+                                 const global float *dsum, global float *dx, const uint i, const uint count) {
+  const part_t d = load_part(row->dy + i, count), h = normalized_part(row, i, count);
+  part_t value = row->r * (d * gain_part(row->weight, row->offset, i, count) - h * along) - shift;
   if (dsum) value += load_part(dsum + i, count);
   store_part(value, dx + i, count);
+  if (sums->dweight) sum_part(sums->dweight, d * h, sums->is_first, i, count);
+  if (sums->dbias) sum_part(sums->dbias, d, sums->is_first, i, count);
 }
 
 kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
@@ -183,25 +197,21 @@ void norm_backward(const global float *restrict x, const global float *restrict 
   const uint lane = (uint)get_local_id(0);
   const uint first = (uint)get_group_id(0) * block, last = min(first + block, rows);
   const size_t partial = (size_t)get_group_id(0) * dim;
-  global float *block_dweight = dweight ? dweight + partial : dweight;
-  global float *block_dbias = dbias ? dbias + partial : dbias;
+  Sums sums = {dweight ? dweight + partial : dweight, dbias ? dbias + partial : dbias, 1};
   for (uint number = first; number < last; number++) {
     const size_t start = (size_t)number * dim;
     Row row = {weight, offset, x + start, dy + start, mean ? mean[number] : 0.0f, rstd[number], 0.0f, 0.0f};
     uint i = lane * PART;
     for (; i + PART <= dim; i += STEP) products_part(&row, i, PART);
     if (i < dim) products_part(&row, i, dim - i);
-    if (dweight || dbias) {
-      for (i = lane * PART; i + PART <= dim; i += STEP) {
-        parameters_part(&row, block_dweight, block_dbias, number == first, i, PART);
-      }
-      if (i < dim) parameters_part(&row, block_dweight, block_dbias, number == first, i, dim - i);
-    }
     const float along = (ROW_SUM(part_sum(row.dot)) + (drstd ? drstd[number] * row.r : 0.0f)) / dim;
     float shift = 0.0f;
     if (mean) shift = (row.r * ROW_SUM(part_sum(row.total)) - (dmean ? dmean[number] : 0.0f)) / dim;
     const global float *other = dsum ? dsum + start : dsum;
-    for (i = lane * PART; i + PART <= dim; i += STEP) gradient_part(&row, along, shift, other, dx + start, i, PART);
-    if (i < dim) gradient_part(&row, along, shift, other, dx + start, i, dim - i);
+    for (i = lane * PART; i + PART <= dim; i += STEP) {
+      gradient_part(&row, &sums, along, shift, other, dx + start, i, PART);
+    }
+    if (i < dim) gradient_part(&row, &sums, along, shift, other, dx + start, i, dim - i);
+    sums.is_first = 0;
   }
 }

@@ -15,13 +15,14 @@ import Testing
   }
 
   @Test func anIncludeIsPastedWithItsOwnLines() throws {
-    let lines = try KernelSources.source(of: "norm").split(separator: "\n", omittingEmptySubsequences: false)
+    let lines = try KernelSources.source(of: "reduce").split(
+      separator: "\n", omittingEmptySubsequences: false)
     let start = try #require(lines.firstIndex(of: "#line 1 \"kernels/common.cl\""))
-    let original = try String(decoding: readFile(packageRoot + "/kernels/norm.cl"), as: UTF8.self)
+    let original = try String(decoding: readFile(packageRoot + "/kernels/reduce.cl"), as: UTF8.self)
       .split(separator: "\n", omittingEmptySubsequences: false)
     let includeLine = try #require(original.firstIndex(of: "#include \"common.cl\""))
     #expect(start == includeLine + 1)
-    let back = try #require(lines.firstIndex(of: "#line \(includeLine + 2) \"kernels/norm.cl\""))
+    let back = try #require(lines.firstIndex(of: "#line \(includeLine + 2) \"kernels/reduce.cl\""))
     #expect(lines[(back + 1)...] == original[(includeLine + 1)...])
   }
 
