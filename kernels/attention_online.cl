@@ -13,23 +13,23 @@ typedef struct {
   float maximum[ITEM_ROWS], sum[ITEM_ROWS], moment[ITEM_ROWS]; // moment: sum of p log2 p, for the entropy
 } RowStates;
 
-// Sum over the LANES items of each row, the same for all of them.
-static inline void sum_over_lanes(float *numbers, local float4 *exchange, int y, int x) {
-  barrier(CLK_LOCAL_MEM_FENCE);
-#pragma unroll
-  for (int i = 0; i < ITEM_ROWS; ++i) {
-    ((local float *)exchange)[(y + ROW_ITEMS * i) * LANES + x] = numbers[i];
+// numbers [ITEM_ROWS] = their sum over the LANES items of each row, the same for all of them. A macro, because
+// PoCL 3.1 makes one array for all work-groups of a local array whose address two calls of a function take.
+#define SUM_OVER_LANES(NUMBERS, EXCHANGE, Y, X) \
+  { \
+    barrier(CLK_LOCAL_MEM_FENCE); \
+    _Pragma("unroll") for (int i = 0; i < ITEM_ROWS; ++i) { \
+      ((local float *)(EXCHANGE))[((Y) + ROW_ITEMS * i) * LANES + (X)] = (NUMBERS)[i]; \
+    } \
+    barrier(CLK_LOCAL_MEM_FENCE); \
+    _Pragma("unroll") for (int i = 0; i < ITEM_ROWS; ++i) { \
+      float4 sum = 0.0f; \
+      for (int n = 0; n < LANES / 4; ++n) { \
+        sum += (EXCHANGE)[((Y) + ROW_ITEMS * i) * (LANES / 4) + n]; \
+      } \
+      (NUMBERS)[i] = (sum.x + sum.y) + (sum.z + sum.w); \
+    } \
   }
-  barrier(CLK_LOCAL_MEM_FENCE);
-#pragma unroll
-  for (int i = 0; i < ITEM_ROWS; ++i) {
-    float4 sum = 0.0f;
-    for (int n = 0; n < LANES / 4; ++n) {
-      sum += exchange[(y + ROW_ITEMS * i) * (LANES / 4) + n];
-    }
-    numbers[i] = (sum.x + sum.y) + (sum.z + sum.w);
-  }
-}
 
 // Scores -> exp2(score - maximum) as weights in local memory; states and outputs follow the new maxima. The
 // weights are not yet visible to other items.

@@ -57,8 +57,8 @@ kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_tiled(
         softcap, y, x, &states, outputs);
   }
 
-  sum_over_lanes(states.sum, exchange, y, x);
-  sum_over_lanes(states.moment, exchange, y, x);
+  SUM_OVER_LANES(states.sum, exchange, y, x)
+  SUM_OVER_LANES(states.moment, exchange, y, x)
   const float sink = SINKS ? sinks[head] * LOG2_E : 0.0f;
 #pragma unroll
   for (int i = 0; i < ITEM_ROWS; ++i) {

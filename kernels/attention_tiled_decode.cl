@@ -75,8 +75,8 @@ kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_tiled_d
         &states, outputs);
   }
 
-  sum_over_lanes(states.sum, exchange, y, x);
-  sum_over_lanes(states.moment, exchange, y, x);
+  SUM_OVER_LANES(states.sum, exchange, y, x)
+  SUM_OVER_LANES(states.moment, exchange, y, x)
 #pragma unroll
   for (int i = 0; i < ITEM_ROWS; ++i) {
     const int r = y + ROW_ITEMS * i;

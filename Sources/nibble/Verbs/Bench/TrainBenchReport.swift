@@ -88,8 +88,9 @@ struct TrainBenchReport {
       lines.append(
         """
         queue: \(queue.launches) launches and \(queue.transfers) transfers enqueued in \
-        \(Numbers.duration(queue.enqueueSeconds)), \(Numbers.duration(queue.waitSeconds)) of it waiting; device at work \
-        for \(Numbers.duration(queue.busySeconds)), idle between launches for \(Numbers.duration(queue.idleSeconds))
+        \(Numbers.duration(queue.enqueueSeconds)), \(Numbers.duration(queue.driverSeconds)) of it in the driver and \
+        \(Numbers.duration(queue.waitSeconds)) waiting; device at work for \(Numbers.duration(queue.busySeconds)), idle \
+        between launches for \(Numbers.duration(queue.idleSeconds))
         """)
       if queue.lostCommands > 0 {
         lines.append("the driver gave no times for \(queue.lostCommands) commands: they are missing above")
@@ -165,7 +166,8 @@ struct TrainBenchReport {
   private func queueJSON(_ queue: QueueProfile) -> JSONText {
     [
       "launches": .integer(queue.launches), "transfers": .integer(queue.transfers),
-      "enqueue_s": .number(queue.enqueueSeconds), "wait_s": .number(queue.waitSeconds),
+      "enqueue_s": .number(queue.enqueueSeconds), "driver_s": .number(queue.driverSeconds),
+      "wait_s": .number(queue.waitSeconds),
       "busy_s": .number(queue.busySeconds), "idle_s": .number(queue.idleSeconds),
       "lost_commands": .integer(queue.lostCommands),
     ]
