@@ -31,7 +31,7 @@ struct Nibble: ParsableCommand {
       tokenizer    train a tokenizer, encode and decode with one
     measure
       eval         loss, perplexity and bits per byte of a model on a text
-      bench        speed of training steps, against the matrix product peak
+      bench        speed of kernels and training steps, against what the device can do
       tune         search the fastest kernel configurations of a device
       verify       check every operation on this machine's devices
     look
@@ -39,7 +39,6 @@ struct Nibble: ParsableCommand {
       inspect      configuration and tensors of a model, a file or a run
       config       show, check, document and start configurations
       completions  a script for bash, zsh or fish
-
     examples
       nibble train preset=first-run         two minutes on the text inside the program
       nibble generate runs/NAME "Once"      text from what was trained

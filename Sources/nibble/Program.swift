@@ -107,8 +107,11 @@ struct UnknownVerb: UserError {
 
   /// Nil when the first argument is a verb or a flag.
   init?(_ arguments: [String]) {
-    let verbs = Nibble.configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
-    guard let first = arguments.first, !first.hasPrefix("-"), !verbs.contains(first) else { return nil }
+    let configurations = Nibble.configuration.subcommands.map(\.configuration)
+    let hidden = configurations.filter { !$0.shouldDisplay }.compactMap(\.commandName)
+    let verbs = configurations.filter(\.shouldDisplay).compactMap(\.commandName) + ["help"]
+    guard let first = arguments.first, !first.hasPrefix("-"), !verbs.contains(first), !hidden.contains(first)
+    else { return nil }
     message = "unknown verb '\(first)'"
     hints = nameHints(for: first, in: verbs, noun: "verbs")
   }

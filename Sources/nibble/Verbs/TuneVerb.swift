@@ -58,11 +58,16 @@ struct TuneVerb: Verb {
 
   private func chosen(from all: [TuningProblem], on device: DeviceDescription) throws -> [TuningProblem] {
     guard !families.isEmpty else { return all }
-    let names = Set(all.map(\.key.family)).union(all.map(\.key.name))
+    let known = Set(all.map(\.key.family))
+    let names = known.union(all.map(\.key.name))
     for family in families where !names.contains(family) {
+      let near = nearestName(to: family, in: names.sorted())
       throw UsageError(
         "nothing to tune is named '\(family)' on \(device.name)",
-        hints: nameHints(for: family, in: names.sorted(), noun: "families and problems"))
+        hints: [
+          near.map { "did you mean '\($0)'?" } ?? "families: \(known.sorted().joined(separator: ", "))",
+          "nibble tune --list names every problem",
+        ])
     }
     return all.filter { families.contains($0.key.family) || families.contains($0.key.name) }
   }
