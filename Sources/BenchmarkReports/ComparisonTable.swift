@@ -46,7 +46,11 @@ extension BenchmarkComparison {
     return sentences
   }
 
-  private func list(_ rows: [BenchmarkRow]) -> String { rows.map(\.title).joined(separator: "; ") }
+  /// The first rows by name; a sentence is no place for hundreds.
+  private func list(_ rows: [BenchmarkRow]) -> String {
+    let shown = rows.prefix(6).map(\.title).joined(separator: "; ")
+    return rows.count > 6 ? "\(shown) and \(rows.count - 6) more" : shown
+  }
 
   private func text(of verdict: BenchmarkVerdict, _ style: Style) -> String {
     switch verdict {

@@ -23,6 +23,9 @@ extension RooflinePlot {
     return parts.joined(separator: "\n") + "\n"
   }
 
+  /// Of the small labels, in the widest of the fonts.
+  private static let characterWidth = 7.2
+
   private var title: String { "Roofline: " + benchmarks.joined(separator: ", ") }
 
   private var grid: [String] {
@@ -85,7 +88,7 @@ extension RooflinePlot {
     let labels = zip(points, places).compactMap { point, place -> String? in
       let label = label(point.row)
       guard !label.isEmpty, !named.contains(point.row.benchmark + label),
-        let spot = placement.place(width: 6.2 * Double(label.count), beside: place)
+        let spot = placement.place(width: Self.characterWidth * Double(label.count), beside: place)
       else { return nil }
       named.insert(point.row.benchmark + label)
       return SVGText.text(label, x: spot.x, y: spot.y, kind: "small")

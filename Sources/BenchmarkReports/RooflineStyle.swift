@@ -17,7 +17,7 @@ enum RooflineStyle {
     .frame { fill: none; stroke: #8a919e; stroke-width: 1; }
     .roof { fill: none; stroke-width: 2; }
     .sgemm { fill: none; stroke-width: 1.5; stroke-dasharray: 7 5; }
-    .mark { stroke-width: 1; }
+    .mark { stroke-width: 1; fill-opacity: 0.85; }
     \(colors(light, outline: "#ffffff"))
     @media (prefers-color-scheme: dark) {
     text { fill: #e6e9ef; }

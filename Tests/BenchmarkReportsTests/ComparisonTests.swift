@@ -1,4 +1,5 @@
 import Engine
+import Files
 import Terminal
 import Testing
 
@@ -100,6 +101,15 @@ import Testing
     let said = comparison.captions.joined(separator: "\n")
     #expect(said.contains("only now: matmul m 512, form nn on pocl:0"))
     #expect(said.contains("only in before: matmul m 512, form nt on pocl:1"))
+  }
+
+  @Test func longListsOfRowsAreCut() throws {
+    var now = Fixed.report
+    now.rows += (0..<9).map { Fixed.matmul("pocl:0", samples: [1], form: "form \($0)") }
+    let comparison = BenchmarkComparison(now, against: Fixed.report, name: "before")
+    let sentence = try #require(comparison.captions.first { $0.hasPrefix("only now: ") })
+    #expect(sentence.hasSuffix("form form 5 on pocl:0 and 3 more"))
+    #expect(comparison.json["only_now"]?.arrayValue?.count == 9)
   }
 
   @Test func equalRowsArePairedInOrder() {
