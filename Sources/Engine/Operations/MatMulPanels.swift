@@ -81,25 +81,30 @@ public struct MatMulPanels: Hashable, Sendable {
     MatMulPanels(standardVector: device.nativeFloatWidth >= 16 ? 16 : 8)
   }
 
-  /// Depths of blocks for a read in place, shapes of packed blocks where a may be packed.
+  /// Depths of blocks for a read in place, shapes of packed blocks where a may be packed; the device's vectors, and
+  /// the standard shape with the others.
   static func candidates(for device: DeviceDescription, problem: MatMulClass) -> [MatMulPanels] {
-    let vectors = device.nativeFloatWidth >= 16 ? [16, 8] : [8, 16]
-    return vectors.flatMap { vector -> [MatMulPanels] in
-      switch problem {
-      case .skinnyNT, .skinnyNN: return [MatMulPanels(standardVector: vector)]
-      case .smallTN, .largeTN:
-        return [192, 256, 384, 512].flatMap { depth in
-          [4, 8, 12].flatMap { panels in
-            [2, 4].compactMap { tiles in
-              MatMulPanels(vector: vector, packedDepth: depth, packedPanels: panels, packedTiles: tiles)
-            }
+    let standard = standard(for: device)
+    let other = MatMulPanels(standardVector: standard.vector == 16 ? 8 : 16)
+    switch problem {
+    case .skinnyNT, .skinnyNN: return [standard, other]
+    case .smallTN, .largeTN:
+      let shaped = [256, 384, 512].flatMap { depth in
+        [4, 8, 12].flatMap { panels in
+          [2, 4].compactMap { tiles in
+            MatMulPanels(
+              vector: standard.vector, packedDepth: depth, packedPanels: panels, packedTiles: tiles)
           }
         }
-      case .smallNN, .largeNN, .smallNT, .largeNT:
-        return [128, 192, 256, 320, 384, 512, 768].flatMap { depth in
-          [0, 21, 40].compactMap { MatMulPanels(vector: vector, depth: depth, packedLimit: $0) }
+      }
+      return shaped + [other]
+    case .smallNN, .largeNN, .smallNT, .largeNT:
+      let shaped = [128, 192, 256, 320, 384, 512].flatMap { depth in
+        [0, standard.packedLimit, 40].compactMap {
+          MatMulPanels(vector: standard.vector, depth: depth, packedLimit: $0)
         }
       }
+      return shaped + [other]
     }
   }
 }

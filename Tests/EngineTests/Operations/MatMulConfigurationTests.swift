@@ -5,21 +5,28 @@ import Testing
 
 @Suite(.serialized, .exclusiveDevices) struct MatMulConfigurationTests {
   /// Every shape that a search may pick computes the product, whatever the kind of the device at hand.
-  @Test(arguments: MatMulClass.allCases, KernelStyle.allCases)
-  func everyCandidateComputesTheProduct(problem: MatMulClass, style: KernelStyle) throws {
+  ///
+  /// Classes with the same candidates share them, so that each is built once.
+  @Test(arguments: KernelStyle.allCases)
+  func everyCandidateComputesTheProduct(style: KernelStyle) throws {
     for device in try TestDevices.all().compactMap({ $0 as? OpenCLDevice }) {
       var description = device.description
       description.kernelStyle = style
-      let candidates = MatMulConfiguration.candidates(for: description, problem: problem.rawValue)
-      let fitting = candidates.filter { $0.fits(description) }
-      #expect((1...60).contains(candidates.count))
-      #expect(!fitting.isEmpty)
-      let products = [SmallProduct(problem, isWide: false), SmallProduct(problem, isWide: true)]
-      for (index, configuration) in fitting.enumerated() {
-        device.setConfiguration(configuration, for: problem.rawValue)
-        let product = products[index % 2]
-        let error = try product.error(on: device)
-        #expect(error < 1e-5, "\(problem.rawValue) with \(configuration.parameters)")
+      var classes: [[MatMulConfiguration]: [MatMulClass]] = [:]
+      for problem in MatMulClass.allCases {
+        let candidates = MatMulConfiguration.candidates(for: description, problem: problem.rawValue)
+        #expect((1...60).contains(candidates.count))
+        classes[candidates.filter { $0.fits(description) }, default: []].append(problem)
+      }
+      for (candidates, problems) in classes {
+        #expect(!candidates.isEmpty)
+        for (index, configuration) in candidates.enumerated() {
+          let problem = problems[index % problems.count]
+          let product = SmallProduct(problem, isWide: index % 2 == 0)
+          device.setConfiguration(configuration, for: product.problem.rawValue)
+          let error = try product.error(on: device)
+          #expect(error < 1e-5, "\(problem.rawValue) with \(configuration.parameters)")
+        }
       }
     }
   }
@@ -61,17 +68,22 @@ import Testing
 /// A product with several blocks and edges on every side, and what it should be.
 private struct SmallProduct {
   let operation: MatMul
+  /// The class that these sizes have, which is never a large one.
+  let problem: MatMulClass
   let a: (shape: Shape, values: [Float])
   let b: (shape: Shape, values: [Float])
   let want: [Double]
 
+  /// - Parameter problem: Whose transposes to take.
   init(_ problem: MatMulClass, isWide: Bool) {
     operation = problem.representatives[0].operation
     let size =
       switch problem {
       case .skinnyNN, .skinnyNT: isWide ? (m: 3, n: 140, k: 332) : (m: 5, n: 67, k: 131)
-      default: isWide ? (m: 140, n: 132, k: 268) : (m: 67, n: 70, k: 131)
+      default: isWide ? (m: 68, n: 132, k: 140) : (m: 67, n: 70, k: 131)
       }
+    self.problem = MatMulClass(
+      m: size.m, n: size.n, k: size.k, transposeA: operation.transposeA, transposeB: operation.transposeB)
     let random = CounterRandom(seed: 3, stream: problem.rawValue)
     let (left, right) = (
       random.normals(size.m * size.k, deviation: 1), random.normals(size.k * size.n, deviation: 1)
