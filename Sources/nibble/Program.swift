@@ -107,11 +107,11 @@ struct UnknownVerb: UserError {
 
   /// Nil when the first argument is a verb or a flag.
   init?(_ arguments: [String]) {
-    let configurations = Nibble.configuration.subcommands.map(\.configuration)
-    let hidden = configurations.filter { !$0.shouldDisplay }.compactMap(\.commandName)
-    let verbs = configurations.filter(\.shouldDisplay).compactMap(\.commandName) + ["help"]
-    guard let first = arguments.first, !first.hasPrefix("-"), !verbs.contains(first), !hidden.contains(first)
-    else { return nil }
+    guard let first = arguments.first, !first.hasPrefix("-") else { return nil }
+    let all = Nibble.configuration.subcommands.map { $0.configuration }
+    if first == "help" || all.contains(where: { $0.commandName == first }) { return nil }
+    // What another verb starts by itself is not worth a suggestion.
+    let verbs = all.filter { $0.shouldDisplay }.compactMap { $0.commandName } + ["help"]
     message = "unknown verb '\(first)'"
     hints = nameHints(for: first, in: verbs, noun: "verbs")
   }
