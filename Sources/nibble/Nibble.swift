@@ -31,7 +31,7 @@ struct Nibble: ParsableCommand {
       tokenizer    train a tokenizer, encode and decode with one
     measure
       eval         loss, perplexity and bits per byte of a model on a text
-      bench        speed of training steps, against the matrix product peak
+      bench        speed of kernels and training steps, under the device's measured roof
       tune         search the fastest kernel configurations of a device
       verify       check every operation on this machine's devices
     look
