@@ -108,21 +108,35 @@ extension KernelBenchmark {
       let whole = OperationProblem(problem.operation, problem.inputs, check: problem.check)
       let tensors = try OperationTensors(whole, on: device)
       var prepared = PreparedBenchmark(whole, tensors, on: device)
-      guard let device = device as? OpenCLDevice else { return prepared }
-      if device.description.isProcessor { prepared.rivals.append(try openBLAS(whole)) }
-      if let library = CLBlast() {
+      if device.description.isProcessor { prepared.rivals.append(try openBLAS(problem, whole)) }
+      if let device = device as? OpenCLDevice, let library = CLBlast() {
         prepared.rivals.append(try clBlast(library, problem, whole, tensors.inputs, on: device))
       }
       return prepared
     }
   }
 
-  /// The same product by the host device, which is OpenBLAS.
-  private static func openBLAS(_ problem: OperationProblem) throws -> PreparedBenchmark.Rival {
+  /// The same product by OpenBLAS, a batch as one call after the other.
+  private static func openBLAS(
+    _ problem: MatMulProblem, _ whole: OperationProblem,
+  ) throws -> PreparedBenchmark.Rival {
     let host = HostDevice()
-    let prepared = try PreparedBenchmark(problem, on: host)
+    let tensors = try OperationTensors(whole, on: host)
+    let (m, n, k) = (problem.m, problem.n, problem.k)
     return PreparedBenchmark.Rival(
-      name: "openblas", run: prepared.run, finish: { try host.finish() }, verify: prepared.verify)
+      name: "openblas",
+      run: {
+        guard let a = HostArray<Float>(tensors.inputs[0].memory),
+          let b = HostArray<Float>(tensors.inputs[1].memory),
+          let c = HostArray<Float>(tensors.outputs[0].memory)
+        else { return }
+        for item in 0..<problem.batch {
+          BLAS.sgemm(
+            transposeA: problem.form.transposesA, transposeB: problem.form.transposesB, m: m, n: n, k: k,
+            a: a.pointer + item * m * k, lda: problem.form.transposesA ? m : k, b: b.pointer + item * k * n,
+            ldb: problem.form.transposesB ? k : n, beta: 0, c: c.pointer + item * m * n, ldc: n)
+        }
+      }, finish: { try host.finish() }, verify: { try whole.verify(tensors.outputValues(on: host)) })
   }
 
   /// The same product of the same inputs by CLBlast, a batch as one call after the other.

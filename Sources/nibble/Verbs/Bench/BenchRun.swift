@@ -9,8 +9,11 @@ struct BenchRun {
   /// Sentences about the rows, for people.
   var summary: ([BenchmarkRow]) -> [String] = { _ in [] }
 
+  /// An interruption prints what was measured so far.
+  ///
   /// - Parameter benchmarks: The problems for a device, in order.
   /// - Returns: `failed` when a row is wrong or impossible, or `--gate` is shut.
+  /// - Throws: ``Interrupted`` after the rows were printed, and failures of devices.
   func callAsFunction(
     _ benchmarks: (any OperationDevice) throws -> [KernelBenchmark],
   ) throws -> Terminal.ExitCode {
@@ -24,15 +27,17 @@ struct BenchRun {
     let runner = BenchmarkRunner(
       Measurement(budget: options.budget), shouldStop: { Interruption.shared.stopReason != nil })
     var rows: [BenchmarkRow] = []
-    for (device, roof) in zip(devices, roofs) {
+    measuring: for (device, roof) in zip(devices, roofs) {
       for benchmark in try benchmarks(device) {
-        if let reason = Interruption.shared.stopReason { throw Interrupted(reason: reason) }
+        if Interruption.shared.stopReason != nil { break measuring }
         narrate(benchmark, on: device)
         rows += runner.rows(of: benchmark, on: device, under: roof)
       }
     }
+    if Interruption.shared.stopReason != nil { rows.removeAll { $0.samples.isEmpty && !$0.isFailed } }
     let code = try presenter.present(rows, roofs: roofs, devices: devices.map(\.description))
     for line in summary(rows) { call.output.narrate(line) }
+    if let reason = Interruption.shared.stopReason { throw Interrupted(reason: reason) }
     return code
   }
 
