@@ -31,8 +31,14 @@ void nibble_attention_mask(float *s, long count, const nibble_attention_row *row
 void nibble_attention_cap(float *s, long count, float cap) { cap_row(s, count, cap); }
 
 VARIANTS float nibble_row_maximum(const float *s, long count) {
+  float tops[16];
+  for (int lane = 0; lane < 16; lane++) tops[lane] = NIBBLE_MASKED;
+  long j = 0;
+  for (; j + 16 <= count; j += 16)
+    for (int lane = 0; lane < 16; lane++) tops[lane] = s[j + lane] > tops[lane] ? s[j + lane] : tops[lane];
   float best = NIBBLE_MASKED;
-  for (long j = 0; j < count; j++) best = s[j] > best ? s[j] : best;
+  for (; j < count; j++) best = s[j] > best ? s[j] : best;
+  for (int lane = 0; lane < 16; lane++) best = tops[lane] > best ? tops[lane] : best;
   return best;
 }
 
@@ -82,8 +88,9 @@ VARIANTS void nibble_score_gradient(float *dp, const float *p, const float *capp
   }
 }
 
-VARIANTS float nibble_row_entropy(const float *p, long count) {
+// A masked score has the exponential 0, and its distance from the maximum is finite.
+VARIANTS float nibble_row_moment(const float *e, const float *s, long count, float maximum) {
   float sum = 0;
-  for (long j = 0; j < count; j++) sum -= p[j] > 0.0f ? p[j] * logf(p[j]) : 0.0f;
+  for (long j = 0; j < count; j++) sum += e[j] * (s[j] - maximum);
   return sum;
 }

@@ -1,4 +1,5 @@
-// Elementwise functions over blocks of floats, written so that the compiler turns the loops into vectors.
+// The interpreter of elementwise programs: one instruction at a time over a block of floats that stays in the
+// first-level cache, its loops written so that the compiler turns them into vectors.
 #include "CHost.h"
 
 #include <math.h>
@@ -6,55 +7,46 @@
 #include "clones.h"
 #include "vector_math.h"
 
-#define LOOP(EXPRESSION) \
+// A result may be one of its operands: element i is read before it is written, and no other element is.
+#define PLAIN_LOOP(EXPRESSION) \
   for (long i = 0; i < count; i++) y[i] = (EXPRESSION)
+#define LOOP(EXPRESSION) _Pragma("clang loop vectorize(assume_safety)") PLAIN_LOOP(EXPRESSION)
 
-VARIANTS static void exp_loop(float *y, const float *x, long count) { LOOP(exp_value(x[i])); }
-VARIANTS static void tanh_loop(float *y, const float *x, long count) { LOOP(tanh_value(x[i])); }
-VARIANTS static void negate_loop(float *y, const float *x, long count) { LOOP(-x[i]); }
-VARIANTS static void sqrt_loop(float *y, const float *x, long count) { LOOP(sqrtf(x[i])); }
-VARIANTS static void abs_loop(float *y, const float *x, long count) { LOOP(fabsf(x[i])); }
-static void log_loop(float *y, const float *x, long count) { LOOP(logf(x[i])); }
-static void erf_loop(float *y, const float *x, long count) { LOOP(erff(x[i])); }
+// sqrtf sets errno, which keeps a loop from becoming vectors.
+static inline float square_root(float x) {
+#if __has_builtin(__builtin_elementwise_sqrt)
+  return __builtin_elementwise_sqrt(x);
+#else
+  return sqrtf(x);
+#endif
+}
 
-void nibble_vector_unary(nibble_unary function, float *y, const float *x, long count) {
-  switch (function) {
-    case NIBBLE_NEGATE: negate_loop(y, x, count); return;
-    case NIBBLE_EXP: exp_loop(y, x, count); return;
-    case NIBBLE_LOG: log_loop(y, x, count); return;
-    case NIBBLE_TANH: tanh_loop(y, x, count); return;
-    case NIBBLE_ERF: erf_loop(y, x, count); return;
-    case NIBBLE_SQRT: sqrt_loop(y, x, count); return;
-    case NIBBLE_ABS: abs_loop(y, x, count); return;
+// Takes both values: a choice of addresses would become a gather.
+static inline float chosen(float condition, float yes, float no) { return condition != 0.0f ? yes : no; }
+
+VARIANTS void nibble_pointwise_run(const nibble_instruction *instructions, long length, float *const *registers,
+                                   long count) {
+  for (long index = 0; index < length; index++) {
+    const nibble_instruction step = instructions[index];
+    float *y = registers[step.target];
+    const float *a = registers[step.a], *b = registers[step.b], *c = registers[step.c];
+    switch (step.function) {
+      case NIBBLE_NEGATE: LOOP(-a[i]); break;
+      case NIBBLE_EXP: LOOP(exp_value(a[i])); break;
+      case NIBBLE_LOG: PLAIN_LOOP(logf(a[i])); break;
+      case NIBBLE_TANH: LOOP(tanh_value(a[i])); break;
+      case NIBBLE_ERF: PLAIN_LOOP(erff(a[i])); break;
+      case NIBBLE_SQRT: LOOP(square_root(a[i])); break;
+      case NIBBLE_ABS: LOOP(fabsf(a[i])); break;
+      case NIBBLE_ADD: LOOP(a[i] + b[i]); break;
+      case NIBBLE_SUBTRACT: LOOP(a[i] - b[i]); break;
+      case NIBBLE_MULTIPLY: LOOP(a[i] * b[i]); break;
+      case NIBBLE_DIVIDE: LOOP(a[i] / b[i]); break;
+      case NIBBLE_MAXIMUM: LOOP(chosen(a[i] < b[i], b[i], a[i])); break;
+      case NIBBLE_MINIMUM: LOOP(chosen(b[i] < a[i], b[i], a[i])); break;
+      case NIBBLE_LESS: LOOP(a[i] < b[i] ? 1.0f : 0.0f); break;
+      case NIBBLE_SELECT: LOOP(chosen(a[i], b[i], c[i])); break;
+      case NIBBLE_COPY: LOOP(a[i]); break;
+    }
   }
-}
-
-VARIANTS static void add_loop(float *y, const float *a, const float *b, long count) { LOOP(a[i] + b[i]); }
-VARIANTS static void subtract_loop(float *y, const float *a, const float *b, long count) { LOOP(a[i] - b[i]); }
-VARIANTS static void multiply_loop(float *y, const float *a, const float *b, long count) { LOOP(a[i] * b[i]); }
-VARIANTS static void divide_loop(float *y, const float *a, const float *b, long count) { LOOP(a[i] / b[i]); }
-VARIANTS static void maximum_loop(float *y, const float *a, const float *b, long count) {
-  LOOP(a[i] < b[i] ? b[i] : a[i]);
-}
-VARIANTS static void minimum_loop(float *y, const float *a, const float *b, long count) {
-  LOOP(b[i] < a[i] ? b[i] : a[i]);
-}
-VARIANTS static void less_loop(float *y, const float *a, const float *b, long count) {
-  LOOP(a[i] < b[i] ? 1.0f : 0.0f);
-}
-
-void nibble_vector_binary(nibble_binary function, float *y, const float *a, const float *b, long count) {
-  switch (function) {
-    case NIBBLE_ADD: add_loop(y, a, b, count); return;
-    case NIBBLE_SUBTRACT: subtract_loop(y, a, b, count); return;
-    case NIBBLE_MULTIPLY: multiply_loop(y, a, b, count); return;
-    case NIBBLE_DIVIDE: divide_loop(y, a, b, count); return;
-    case NIBBLE_MAXIMUM: maximum_loop(y, a, b, count); return;
-    case NIBBLE_MINIMUM: minimum_loop(y, a, b, count); return;
-    case NIBBLE_LESS: less_loop(y, a, b, count); return;
-  }
-}
-
-VARIANTS void nibble_vector_select(float *y, const float *condition, const float *a, const float *b, long count) {
-  LOOP(condition[i] != 0.0f ? a[i] : b[i]);
 }

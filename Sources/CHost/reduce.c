@@ -1,4 +1,4 @@
-// Sums over arrays of floats.
+// Sums over arrays of floats and over rows.
 #include "CHost.h"
 
 #include "clones.h"
@@ -20,4 +20,9 @@ double nibble_sum_of_squares(const float *x, long count) {
   for (long start = 0; start < count; start += 4096)
     sum += stretch_of_squares(x + start, count - start < 4096 ? count - start : 4096);
   return sum;
+}
+
+VARIANTS void nibble_add_all_rows(const float *x, float *y, long rows, long stride, long width) {
+  for (long row = 0; row < rows; row++, x += stride)
+    for (long i = 0; i < width; i++) y[i] += x[i];
 }

@@ -6,24 +6,26 @@
 #include <stdint.h>
 
 typedef enum {
-  NIBBLE_NEGATE, NIBBLE_EXP, NIBBLE_LOG, NIBBLE_TANH, NIBBLE_ERF, NIBBLE_SQRT, NIBBLE_ABS
-} nibble_unary;
+  NIBBLE_NEGATE, NIBBLE_EXP, NIBBLE_LOG, NIBBLE_TANH, NIBBLE_ERF, NIBBLE_SQRT, NIBBLE_ABS,
+  NIBBLE_ADD, NIBBLE_SUBTRACT, NIBBLE_MULTIPLY, NIBBLE_DIVIDE, NIBBLE_MAXIMUM, NIBBLE_MINIMUM, NIBBLE_LESS,
+  NIBBLE_SELECT,  // a != 0 ? b : c
+  NIBBLE_COPY
+} nibble_function;
 
-typedef enum {
-  NIBBLE_ADD, NIBBLE_SUBTRACT, NIBBLE_MULTIPLY, NIBBLE_DIVIDE, NIBBLE_MAXIMUM, NIBBLE_MINIMUM, NIBBLE_LESS
-} nibble_binary;
+/// target = function(a, b, c), by numbers of registers; operands that a function does not have are 0.
+typedef struct {
+  nibble_function function;
+  int32_t target, a, b, c;
+} nibble_instruction;
 
-/// y[i] = function(x[i])
-void nibble_vector_unary(nibble_unary function, float *_Nonnull y, const float *_Nonnull x, long count);
-/// y[i] = function(a[i], b[i])
-void nibble_vector_binary(nibble_binary function, float *_Nonnull y, const float *_Nonnull a,
-                          const float *_Nonnull b, long count);
-/// y[i] = condition[i] != 0 ? a[i] : b[i]
-void nibble_vector_select(float *_Nonnull y, const float *_Nonnull condition, const float *_Nonnull a,
-                          const float *_Nonnull b, long count);
+/// Runs a straight line of instructions over `count` elements; each register points to as many.
+void nibble_pointwise_run(const nibble_instruction *_Nonnull instructions, long length,
+                          float *_Nonnull const *_Nonnull registers, long count);
 
 /// The sum of squares, in a fixed order of additions.
 double nibble_sum_of_squares(const float *_Nonnull x, long count);
+/// y[i] += the sum over rows of x[row * stride + i], row after row
+void nibble_add_all_rows(const float *_Nonnull x, float *_Nonnull y, long rows, long stride, long width);
 
 /// What one row of attention scores on the host is masked by. Scores stand for keys first_key, first_key + 1, ...
 typedef struct {
@@ -55,8 +57,8 @@ float nibble_dot(const float *_Nonnull a, const float *_Nonnull b, long count);
 /// dp[j] = p[j] * (dp[j] - delta), times the soft cap's slope where `capped` scores are given
 void nibble_score_gradient(float *_Nonnull dp, const float *_Nonnull p, const float *_Nullable capped, float cap,
                            float delta, long count);
-/// - sum of p[j] * log p[j]
-float nibble_row_entropy(const float *_Nonnull p, long count);
+/// sum of e[j] * (s[j] - maximum) over exponentials e of scores s
+float nibble_row_moment(const float *_Nonnull e, const float *_Nonnull s, long count, float maximum);
 /// RMSNorm (without `mean`) or LayerNorm of `rows` rows; `gain` is weight + offset. `sum` = x + residual comes with
 /// `residual` and is what is normalized then.
 void nibble_norm_forward(const float *_Nonnull x, const float *_Nullable residual, const float *_Nonnull gain,

@@ -30,11 +30,8 @@ public struct SumRows: DifferentiableOperation, AccumulatingOperation {
     let (rows, columns) = (inputs[0].shape[0], inputs[0].shape[1])
     device.threads.forRanges(columns, grain: max(16, columns / 8)) { range in
       if !accumulates { (y.pointer + range.lowerBound).update(repeating: 0, count: range.count) }
-      for row in 0..<rows {
-        let source = x.pointer + row * columns + range.lowerBound
-        nibble_vector_binary(
-          NIBBLE_ADD, y.pointer + range.lowerBound, y.pointer + range.lowerBound, source, range.count)
-      }
+      nibble_add_all_rows(
+        x.pointer + range.lowerBound, y.pointer + range.lowerBound, rows, columns, range.count)
     }
   }
 
