@@ -42,7 +42,7 @@ enter() {
 
 # The value that the device reports under a name of `nibble devices --json`.
 reported() {
-  "$nibble" devices --json 2>/dev/null | grep "\"name\":\"$device\"" | grep -o "\"$1\":[0-9a-z]*" | cut -d: -f2
+  "$nibble" devices --json 2>/dev/null | tr '{' '\n' | grep "\"name\":\"$device\"" | grep -o "\"$1\":[0-9a-z]*" | cut -d: -f2
 }
 
 # verdict CODE LOG: passed, refused with a message, or failed.
@@ -87,9 +87,14 @@ combination() {
 
 # report VERDICT LOG: why a combination did not pass.
 report() {
-  [ "$1" = passed ] && return
-  grep -vE '^passed|^step|^building' "$2" | sort | uniq -c | sort -rn | head -12 >&2
-  [ "$1" = refused ] || failures=$((failures + 1))
+  case $1 in
+    passed) return ;;
+    refused) grep -E 'needs|allows|has no room' "$2" | sed 's/^ *//; s/^error: //' | sort -u | sed 's/^/    /' >&2 ;;
+    *)
+      grep -vE '^passed|^step|^building' "$2" | sort | uniq -c | sort -rn | head -12 >&2
+      failures=$((failures + 1))
+      ;;
+  esac
 }
 
 # A run whose weights do not fit must say so before its first step.
