@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 
 Scripts/setup.sh
 swift build -c release --product nibble
+# In turns with OpenBLAS both threads of PoCL may end up on one processor: each keeps its own.
+export POCL_AFFINITY=${POCL_AFFINITY:-1}
 devices=$(IFS=,; echo "${*:-pocl:0}")
 bench() { .build/release/nibble bench "$@" --devices "$devices"; }
 
