@@ -31,7 +31,7 @@
 #define PACKED_PANELS 8 // B panels of PACKED_DEPTH * TILE_COLUMNS floats in a work-item of matmul_tn
 #endif
 #ifndef PACKED_TILES
-#define PACKED_TILES 4 // row tiles of A that matmul_tn copies side by side (4 * 12 floats: 3 cache lines)
+#define PACKED_TILES 8 // row tiles of A that matmul_tn copies side by side (whole cache lines: 8 * 6 or 12 floats)
 #endif
 #ifndef SKINNY_ROWS
 #define SKINNY_ROWS 8 // largest m of the skinny kernels

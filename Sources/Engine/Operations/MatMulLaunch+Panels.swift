@@ -58,8 +58,7 @@ extension MatMulLaunch {
     for wanted in 1...min(shape.packedPanels, panels) {
       let balanced = Self.quotient(panels, Self.quotient(panels, wanted))
       let (rows, cost) = split(shape, units: units) { rows, parts in
-        let items = Self.quotient(panels, balanced) * parts * size.batch
-        return Double(Self.quotient(items, units)) * (Double(rows) + 8) * (Double(balanced) + 0.6)
+        packedCost(panels: panels, perItem: balanced, rows: rows, parts: parts, units: units)
       }
       if cost < (best?.cost ?? .infinity) * 0.995 { best = (cost, rows, balanced) }
     }
@@ -67,6 +66,24 @@ extension MatMulLaunch {
     return .packed(
       rowsPerItem: best.rows, columnsPerItem: best.panels * shape.tileColumns,
       depth: blockDepth(shape.packedDepth))
+  }
+
+  /// The time of the busiest unit: drivers hand out consecutive work-items, at first an equal share of all to each unit
+  /// and then ever fewer, so the first share must not be more than what is left for the others.
+  private func packedCost(panels: Int, perItem: Int, rows: Int, parts: Int, units: Int) -> Double {
+    // What an item spends on packing, in rows and in panels.
+    let (packingRows, packingPanels) = (8.0, 0.6)
+    let groups = Self.quotient(panels, perItem)
+    let share = Self.quotient(groups * parts * size.batch, units)
+    let narrow = share / groups
+    let narrowPanels = panels - (groups - 1) * perItem
+    let first =
+      (Double(rows) + packingRows)
+      * (Double(share - narrow) * (Double(perItem) + packingPanels)
+        + Double(narrow) * (Double(narrowPanels) + packingPanels))
+    let all =
+      (Double(size.m) + packingRows * Double(parts)) * (Double(panels) + packingPanels * Double(groups))
+    return max(first, all * Double(size.batch) / Double(units))
   }
 
   /// The number of rows per work-item with the least time of the busiest compute unit.
