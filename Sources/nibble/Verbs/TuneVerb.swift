@@ -49,8 +49,8 @@ struct TuneVerb: Verb {
       throw UsageError("NIBBLE_TUNING is off: there is no database to write", hints: ["--output tuning.json"])
     }
     try Interruption.installHandlers()
-    let session = TuningRun(call, device: device, budget: budget, patience: patience, path: path)
-    let results = try session.run(problems)
+    let search = TuningRun(call, device: device, budget: budget, patience: patience, path: path)
+    let results = try search.run(problems)
     TuningReport(device: device, path: path, results: results).print(to: call.output)
     if let reason = Interruption.shared.stopReason { throw Interrupted(reason: reason) }
     return .done
