@@ -86,6 +86,14 @@ public struct DeviceRoof: Sendable, Hashable {
     self.sgemmPeak = sgemmPeak
   }
 
+  /// The higher of two measurements of the same device: what else ran can only lower a roof.
+  public func raised(by other: DeviceRoof) -> DeviceRoof {
+    DeviceRoof(
+      device: device, flopsPerSecond: max(flopsPerSecond, other.flopsPerSecond),
+      bytesPerSecond: max(bytesPerSecond, other.bytesPerSecond),
+      sgemmPeak: [sgemmPeak, other.sgemmPeak].compactMap { $0 }.max())
+  }
+
   /// The least time that work can take under this roof: the larger of arithmetic and traffic.
   public func leastSeconds(for cost: Cost) -> Double {
     max(cost.flops / flopsPerSecond, cost.bytes / bytesPerSecond)

@@ -69,6 +69,13 @@ import Testing
     #expect(comparison.minimum == 0.5 && comparison.slowest == [.init("m", "2")])
   }
 
+  @Test func aRoofIsTheHigherOfTwoMeasurements() {
+    let first = DeviceRoof(device: "a", flopsPerSecond: 2, bytesPerSecond: 5, sgemmPeak: nil)
+    let second = DeviceRoof(device: "a", flopsPerSecond: 3, bytesPerSecond: 4, sgemmPeak: 1)
+    let roof = DeviceRoof(device: "a", flopsPerSecond: 3, bytesPerSecond: 5, sgemmPeak: 1)
+    #expect(first.raised(by: second) == roof && second.raised(by: first) == roof)
+  }
+
   @Test func choicesHaveBothEndsAndRepeat() {
     let first = BenchmarkChoice("x").numbers(5, of: 10..<1000)
     #expect(first == BenchmarkChoice("x").numbers(5, of: 10..<1000))
