@@ -13,43 +13,11 @@
 // the row sums are shared. No atomics, a fixed order of additions.
 // Paper: Ba et al. 2016, Zhang & Sennrich 2019.   Swift: Operations/Normalization.swift
 
-#include "common.cl"
-
 #ifndef LANES
 #define LANES 1  // work-items per row, a power of two: 1 on processors
 #endif
 
-#include "parts.cl"
-
-#if LANES == 1
-#define SCRATCH
-#define ROW_SUM(value) (value)
-#else
-#define SCRATCH local float scratch[LANES];
-#define ROW_SUM(value) group_sum(value, scratch, lane, LANES)
-#endif
-
-// A lane takes every LANES-th part of a row; the row's last part may be shorter. Loops run over whole parts and
-// leave `i` at the short part for the one lane that has it, at or beyond `dim` for the others.
-#define STEP (PART * LANES)
-
-// The first `count` values of a part, zeros behind them.
-static inline part_t load_part(const global float *p, const uint count) {
-  if (count >= PART) return LOAD_PART(p);
-  float part[PART];
-  for (uint k = 0; k < PART; k++) part[k] = k < count ? p[k] : 0.0f;
-  return LOAD_PART(part);
-}
-
-static inline void store_part(const part_t value, global float *p, const uint count) {
-  if (count >= PART) {
-    STORE_PART(value, p);
-    return;
-  }
-  float part[PART];
-  STORE_PART(value, part);
-  for (uint k = 0; k < count; k++) p[k] = part[k];
-}
+#include "rows.cl"
 
 // weight + offset, or 1 without a weight.
 static inline part_t gain_part(const global float *weight, const float offset, const uint i, const uint count) {

@@ -32,3 +32,21 @@ static inline float part_max(const part_t value) {
 #endif
   return fmax(fmax(four.x, four.y), fmax(four.z, four.w));
 }
+
+// The first `count` values of a part, zeros behind them.
+static inline part_t load_part(const global float *p, const uint count) {
+  if (count >= PART) return LOAD_PART(p);
+  float part[PART];
+  for (uint k = 0; k < PART; k++) part[k] = k < count ? p[k] : 0.0f;
+  return LOAD_PART(part);
+}
+
+static inline void store_part(const part_t value, global float *p, const uint count) {
+  if (count >= PART) {
+    STORE_PART(value, p);
+    return;
+  }
+  float part[PART];
+  STORE_PART(value, part);
+  for (uint k = 0; k < count; k++) p[k] = part[k];
+}

@@ -75,6 +75,18 @@ static const char reduce_text[] = {
 static const char columns_text[] = {
 #embed "../../kernels/columns.cl"
 };
+static const char rows_text[] = {
+#embed "../../kernels/rows.cl"
+};
+static const char causal_conv1d_common_text[] = {
+#embed "../../kernels/causal_conv1d_common.cl"
+};
+static const char causal_conv1d_text[] = {
+#embed "../../kernels/causal_conv1d.cl"
+};
+static const char causal_conv1d_backward_text[] = {
+#embed "../../kernels/causal_conv1d_backward.cl"
+};
 static const char roof_text[] = {
 #embed "../../kernels/roof.cl"
 };
@@ -108,6 +120,10 @@ static const struct {
     {"cross_entropy", cross_entropy_text, sizeof cross_entropy_text},
     {"reduce", reduce_text, sizeof reduce_text},
     {"columns", columns_text, sizeof columns_text},
+    {"rows", rows_text, sizeof rows_text},
+    {"causal_conv1d_common", causal_conv1d_common_text, sizeof causal_conv1d_common_text},
+    {"causal_conv1d", causal_conv1d_text, sizeof causal_conv1d_text},
+    {"causal_conv1d_backward", causal_conv1d_backward_text, sizeof causal_conv1d_backward_text},
     {"roof", roof_text, sizeof roof_text},
 };
 

@@ -76,6 +76,38 @@ void nibble_norm_backward(const float *_Nonnull x, const float *_Nullable mean, 
 void nibble_rotate(const float *_Nonnull x, const float *_Nonnull cosine, const float *_Nonnull sine,
                    float *_Nonnull y, int interleaved, float direction, long heads, long dim, long pairs);
 
+/// Channels and taps that one block of a short causal convolution can have.
+#define NIBBLE_CONVOLUTION_CHANNELS 256
+#define NIBBLE_CONVOLUTION_WIDTH 16
+
+/// Tokens first..<last and `count` channels of one sequence. Addresses are those of its first token and channel.
+typedef struct {
+  const float *_Nonnull x;
+  const float *_Nonnull weight;         // [channels, width]
+  const float *_Nullable bias;
+  const float *_Nullable state;         // [channels, width - 1]: the inputs before the first token
+  const int32_t *_Nullable documents;   // [time]
+  long time, first, last, stride, count, width;
+  int silu;
+} nibble_convolution;
+
+/// y, and with the sequence's last token final_state [channels, width - 1].
+void nibble_convolution_forward(const nibble_convolution *_Nonnull block, float *_Nonnull y,
+                                float *_Nonnull final_state);
+
+/// Cotangents and gradients of a block; dweight and dbias become the sums over its tokens.
+typedef struct {
+  const float *_Nonnull dy;
+  const float *_Nullable dfinal;
+  float *_Nonnull dx;
+  float *_Nonnull dweight;
+  float *_Nullable dbias;
+  float *_Nullable dstate;
+} nibble_convolution_gradient;
+
+void nibble_convolution_backward(const nibble_convolution *_Nonnull block,
+                                 const nibble_convolution_gradient *_Nonnull gradient);
+
 /// Adds the rows of dy [tokens, dim] whose id lies in first..<last to the table's rows of those ids, in the order of
 /// the tokens; columns column..<column+width only.
 void nibble_add_rows(const int32_t *_Nonnull ids, const float *_Nonnull dy, float *_Nonnull table, long tokens,

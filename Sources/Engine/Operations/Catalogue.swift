@@ -18,6 +18,8 @@ public enum OperationCatalogue {
     LayerNorm.self,
     LayerNormGradient.self,
     RoPE.self,
+    CausalConvolution.self,
+    CausalConvolutionGradient.self,
     Embedding.self,
     EmbeddingGradient.self,
     CrossEntropy.self,

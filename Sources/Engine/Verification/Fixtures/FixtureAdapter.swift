@@ -15,7 +15,7 @@ protocol FixtureAdapter: Sendable {
 enum FixtureCatalogue {
   static let adapters: [any FixtureAdapter.Type] = [
     AttentionFixtures.self, TransformerFixtures.self, BlockFixtures.self, NormalizationFixtures.self,
-    LossFixtures.self, OptimizerFixtures.self, GradientClipFixtures.self,
+    LossFixtures.self, OptimizerFixtures.self, GradientClipFixtures.self, LinearLayerFixtures.self,
   ]
 
   static func adapter(for operation: String) -> (any FixtureAdapter.Type)? {
