@@ -26,13 +26,10 @@ static inline void forward_part(const uint rows, const uint reach, const global 
                                 const float *state, const float *taps, const float *bias, global float *y,
                                 const uint t, const uint c, const uint count) {
   part_t window[PAST + ROWS];
-#pragma unroll
   for (uint i = 0; i < PAST + rows; i++)
     window[i] = i + reach >= PAST ? input_part(x, stride, state, t + i, PAST, c, count) : (part_t)(0.0f);
-#pragma unroll
   for (uint r = 0; r < rows; r++) {
     part_t z = LOAD_PART(bias + c);
-#pragma unroll
     for (uint w = 0; w < WIDTH; w++) z += LOAD_PART(taps + w * CHANNELS + c) * window[r + w];
     store_part(activated(z), y + (size_t)(t + r) * stride + c, count);
   }

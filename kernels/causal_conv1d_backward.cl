@@ -53,34 +53,26 @@ static inline void backward_part(const uint rows, const uint reach, const Block 
                                  const float *taps, float *sums, float *pending, const uint t, const uint c,
                                  const uint count) {
   part_t window[PAST + ROWS], gradient[PAST + ROWS], d[ROWS];
-#pragma unroll
   for (uint i = 0; i < PAST + rows; i++) {
     window[i] =
         i + reach >= PAST ? input_part(block->x, block->stride, state, t + i, PAST, c, count) : (part_t)(0.0f);
     gradient[i] = i < PAST ? LOAD_PART(pending + i * CHANNELS + c) : (part_t)(0.0f);
   }
-#pragma unroll
   for (uint r = 0; r < rows; r++) {
     part_t z = LOAD_PART(taps + WIDTH * CHANNELS + c);
-#pragma unroll
     for (uint w = 0; w < WIDTH; w++) z += LOAD_PART(taps + w * CHANNELS + c) * window[r + w];
     d[r] = slope(load_part(block->dy + (size_t)(t + r) * block->stride + c, count), z);
-#pragma unroll
     for (uint w = 0; w < WIDTH; w++)
       if (w + reach >= PAST) gradient[r + w] += LOAD_PART(taps + w * CHANNELS + c) * d[r];
   }
   if (t < block->last) {
-#pragma unroll
     for (uint w = 0; w <= WIDTH; w++) {
       part_t sum = LOAD_PART(sums + w * CHANNELS + c);
-#pragma unroll
       for (uint r = 0; r < rows; r++) sum += w < WIDTH ? d[r] * window[r + w] : d[r];
       STORE_PART(sum, sums + w * CHANNELS + c);
     }
   }
-#pragma unroll
   for (uint r = 0; r < rows; r++) emit(block, gradient[r], t + r, c, count);
-#pragma unroll
   for (uint i = 0; i < PAST; i++) STORE_PART(gradient[rows + i], pending + i * CHANNELS + c);
 }
 

@@ -1,4 +1,4 @@
-// common.cl - what every family shares: short names and the sum over a work-group
+// common.cl - what every family shares: sum and maximum over a work-group
 //
 // Included by `#include "common.cl"`; the host pastes it in. OpenCL C 1.2 core only.
 
@@ -15,4 +15,17 @@ float group_sum(float value, local float *scratch, uint lane, uint lanes) {
   float sum = scratch[0];
   barrier(CLK_LOCAL_MEM_FENCE);
   return sum;
+}
+
+// The largest of one value per work-item, likewise.
+static inline float group_max(float value, local float *scratch, uint lane, uint lanes) {
+  scratch[lane] = value;
+  barrier(CLK_LOCAL_MEM_FENCE);
+  for (uint width = lanes / 2; width > 0; width /= 2) {
+    if (lane < width) scratch[lane] = fmax(scratch[lane], scratch[lane + width]);
+    barrier(CLK_LOCAL_MEM_FENCE);
+  }
+  float largest = scratch[0];
+  barrier(CLK_LOCAL_MEM_FENCE);
+  return largest;
 }

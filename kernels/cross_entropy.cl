@@ -30,18 +30,6 @@ typedef struct {
   float shifted; // sum of l - maximum
 } statistics;
 
-static float group_max(float value, local float *scratch, uint lane) {
-  scratch[lane] = value;
-  barrier(CLK_LOCAL_MEM_FENCE);
-  for (uint width = LANES / 2; width > 0; width /= 2) {
-    if (lane < width) scratch[lane] = fmax(scratch[lane], scratch[lane + width]);
-    barrier(CLK_LOCAL_MEM_FENCE);
-  }
-  const float top = scratch[0];
-  barrier(CLK_LOCAL_MEM_FENCE);
-  return top;
-}
-
 #if CAPPED
 #define CAP(x) (cap * tanh((x) * inverse))
 #else
@@ -61,7 +49,7 @@ static statistics row_statistics(const global float *x, uint columns, float cap,
   float top = part_max(tops);
   for (uint column = blocks * PART + lane; column < columns; column += LANES) top = fmax(top, x[column]);
   // tanh is monotonic: the largest capped value is that of the largest value.
-  top = group_max(top, scratch, lane);
+  top = group_max(top, scratch, lane, LANES);
   const float maximum = CAP(top);
 
   // Stretches of 64 blocks keep the chains short: long ones lose digits.

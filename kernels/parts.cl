@@ -33,13 +33,15 @@ static inline float part_max(const part_t value) {
   return fmax(fmax(four.x, four.y), fmax(four.z, four.w));
 }
 
-// The first `count` values of a part, zeros behind them.
-static inline part_t load_part(const global float *p, const uint count) {
+// The first `count` values of a part, `fill` behind them.
+static inline part_t load_filled(const global float *p, const uint count, const float fill) {
   if (count >= PART) return LOAD_PART(p);
   float part[PART];
-  for (uint k = 0; k < PART; k++) part[k] = k < count ? p[k] : 0.0f;
+  for (uint k = 0; k < PART; k++) part[k] = k < count ? p[k] : fill;
   return LOAD_PART(part);
 }
+
+static inline part_t load_part(const global float *p, const uint count) { return load_filled(p, count, 0.0f); }
 
 static inline void store_part(const part_t value, global float *p, const uint count) {
   if (count >= PART) {

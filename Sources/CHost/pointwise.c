@@ -34,6 +34,7 @@ VARIANTS void nibble_pointwise_run(const nibble_instruction *instructions, long 
       case NIBBLE_NEGATE: LOOP(-a[i]); break;
       case NIBBLE_EXP: LOOP(exp_value(a[i])); break;
       case NIBBLE_LOG: PLAIN_LOOP(logf(a[i])); break;
+      case NIBBLE_LOG1P: PLAIN_LOOP(log1pf(a[i])); break;
       case NIBBLE_TANH: LOOP(tanh_value(a[i])); break;
       case NIBBLE_ERF: PLAIN_LOOP(erff(a[i])); break;
       case NIBBLE_SQRT: LOOP(square_root(a[i])); break;

@@ -87,6 +87,21 @@ static const char causal_conv1d_text[] = {
 static const char causal_conv1d_backward_text[] = {
 #embed "../../kernels/causal_conv1d_backward.cl"
 };
+static const char l2_normalize_text[] = {
+#embed "../../kernels/l2_normalize.cl"
+};
+static const char gated_rms_norm_text[] = {
+#embed "../../kernels/gated_rms_norm.cl"
+};
+static const char softmax_text[] = {
+#embed "../../kernels/softmax.cl"
+};
+static const char hedgehog_text[] = {
+#embed "../../kernels/hedgehog.cl"
+};
+static const char swap_axes_text[] = {
+#embed "../../kernels/swap_axes.cl"
+};
 static const char roof_text[] = {
 #embed "../../kernels/roof.cl"
 };
@@ -124,6 +139,11 @@ static const struct {
     {"causal_conv1d_common", causal_conv1d_common_text, sizeof causal_conv1d_common_text},
     {"causal_conv1d", causal_conv1d_text, sizeof causal_conv1d_text},
     {"causal_conv1d_backward", causal_conv1d_backward_text, sizeof causal_conv1d_backward_text},
+    {"l2_normalize", l2_normalize_text, sizeof l2_normalize_text},
+    {"gated_rms_norm", gated_rms_norm_text, sizeof gated_rms_norm_text},
+    {"softmax", softmax_text, sizeof softmax_text},
+    {"hedgehog", hedgehog_text, sizeof hedgehog_text},
+    {"swap_axes", swap_axes_text, sizeof swap_axes_text},
     {"roof", roof_text, sizeof roof_text},
 };
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 typedef enum {
-  NIBBLE_NEGATE, NIBBLE_EXP, NIBBLE_LOG, NIBBLE_TANH, NIBBLE_ERF, NIBBLE_SQRT, NIBBLE_ABS,
+  NIBBLE_NEGATE, NIBBLE_EXP, NIBBLE_LOG, NIBBLE_LOG1P, NIBBLE_TANH, NIBBLE_ERF, NIBBLE_SQRT, NIBBLE_ABS,
   NIBBLE_ADD, NIBBLE_SUBTRACT, NIBBLE_MULTIPLY, NIBBLE_DIVIDE, NIBBLE_MAXIMUM, NIBBLE_MINIMUM, NIBBLE_LESS,
   NIBBLE_SELECT,  // a != 0 ? b : c
   NIBBLE_COPY
@@ -107,6 +107,35 @@ typedef struct {
 
 void nibble_convolution_backward(const nibble_convolution *_Nonnull block,
                                  const nibble_convolution_gradient *_Nonnull gradient);
+
+/// Rows scaled to unit length; factor [rows] is 1 / sqrt(sum x^2 + epsilon), clamped 1 / max(norm, epsilon).
+void nibble_l2_forward(const float *_Nonnull x, float *_Nonnull y, float *_Nonnull factor, int clamped, float epsilon,
+                       long rows, long dim);
+void nibble_l2_backward(const float *_Nonnull y, const float *_Nonnull factor, const float *_Nonnull dy,
+                        float *_Nonnull dx, int clamped, float epsilon, long rows, long dim);
+
+/// RMSNorm of rows with a gate through SiLU or the sigmoid, before or after the norm.
+void nibble_gated_norm_forward(const float *_Nonnull x, const float *_Nonnull gate, const float *_Nonnull weight,
+                               float *_Nonnull y, float *_Nonnull rstd, int gate_first, int silu, float epsilon,
+                               long rows, long dim);
+/// The gradients of the same; dweight [dim] becomes the sum over these rows.
+void nibble_gated_norm_backward(const float *_Nonnull x, const float *_Nonnull gate, const float *_Nonnull weight,
+                                const float *_Nonnull rstd, const float *_Nonnull dy, float *_Nonnull dx,
+                                float *_Nonnull dgate, float *_Nonnull dweight, int gate_first, int silu, long rows,
+                                long dim);
+
+/// Softmax of rows, and its gradient from its result.
+void nibble_softmax_forward(const float *_Nonnull x, float *_Nonnull y, long rows, long dim);
+void nibble_softmax_backward(const float *_Nonnull y, const float *_Nonnull dy, float *_Nonnull dx, long rows,
+                             long dim);
+
+typedef enum { NIBBLE_EXP_PLAIN, NIBBLE_EXP_SHIFTED, NIBBLE_SOFTMAX_HALVES, NIBBLE_SOFTMAX_JOINT } nibble_hedgehog;
+
+/// Hedgehog's features z [rows, 2 dim] of y [rows, dim].
+void nibble_hedgehog_forward(const float *_Nonnull y, float *_Nonnull z, nibble_hedgehog kind, long rows, long dim);
+/// The gradient; scratch [dim].
+void nibble_hedgehog_backward(const float *_Nonnull y, const float *_Nonnull z, const float *_Nonnull dz,
+                              float *_Nonnull dy, float *_Nonnull scratch, nibble_hedgehog kind, long rows, long dim);
 
 /// Adds the rows of dy [tokens, dim] whose id lies in first..<last to the table's rows of those ids, in the order of
 /// the tokens; columns column..<column+width only.

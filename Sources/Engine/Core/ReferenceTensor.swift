@@ -4,6 +4,7 @@ import Glibc
 public protocol ReferenceScalar: BinaryFloatingPoint, Sendable {
   static func exp(_ x: Self) -> Self
   static func log(_ x: Self) -> Self
+  static func log1p(_ x: Self) -> Self
   static func tanh(_ x: Self) -> Self
   static func erf(_ x: Self) -> Self
   static func cos(_ x: Self) -> Self
@@ -13,6 +14,7 @@ public protocol ReferenceScalar: BinaryFloatingPoint, Sendable {
 extension Double: ReferenceScalar {
   public static func exp(_ x: Double) -> Double { Glibc.exp(x) }
   public static func log(_ x: Double) -> Double { Glibc.log(x) }
+  public static func log1p(_ x: Double) -> Double { Glibc.log1p(x) }
   public static func tanh(_ x: Double) -> Double { Glibc.tanh(x) }
   public static func erf(_ x: Double) -> Double { Glibc.erf(x) }
   public static func cos(_ x: Double) -> Double { Glibc.cos(x) }
@@ -22,6 +24,7 @@ extension Double: ReferenceScalar {
 extension Float: ReferenceScalar {
   public static func exp(_ x: Float) -> Float { Glibc.expf(x) }
   public static func log(_ x: Float) -> Float { Glibc.logf(x) }
+  public static func log1p(_ x: Float) -> Float { Glibc.log1pf(x) }
   public static func tanh(_ x: Float) -> Float { Glibc.tanhf(x) }
   public static func erf(_ x: Float) -> Float { Glibc.erff(x) }
   public static func cos(_ x: Float) -> Float { Glibc.cosf(x) }

@@ -54,6 +54,7 @@ extension PointwiseProgram.Unary {
     case .negate: NIBBLE_NEGATE
     case .exp: NIBBLE_EXP
     case .log: NIBBLE_LOG
+    case .log1p: NIBBLE_LOG1P
     case .tanh: NIBBLE_TANH
     case .erf: NIBBLE_ERF
     case .sqrt: NIBBLE_SQRT

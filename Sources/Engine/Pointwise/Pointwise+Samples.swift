@@ -1,7 +1,9 @@
 import Kernels
 
 extension Pointwise {
-  public static var samples: [Sample] { activationSamples + broadcastSamples }
+  public static var samples: [Sample] {
+    activationSamples + broadcastSamples + LogGate.samples + FeatureMap.samples
+  }
 
   private static var activationSamples: [Sample] {
     Activation.allCases.flatMap { activation in

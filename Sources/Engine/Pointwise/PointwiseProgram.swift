@@ -5,7 +5,7 @@
 /// Equal subexpressions are one instruction.
 public struct PointwiseProgram: Hashable, Sendable {
   public enum Unary: String, Hashable, Sendable, CaseIterable {
-    case negate, exp, log, tanh, erf, sqrt, abs
+    case negate, exp, log, log1p, tanh, erf, sqrt, abs
   }
 
   public enum Binary: String, Hashable, Sendable, CaseIterable {
@@ -113,6 +113,7 @@ public struct PointwiseProgram: Hashable, Sendable {
     case .negate: x.constant(-1)
     case .exp: y
     case .log: 1 / x
+    case .log1p: 1 / (1 + x)
     case .tanh: 1 - y * y
     case .erf: (-(x * x)).exp() * 1.1283791670955126  // 2 / sqrt(pi)
     case .sqrt: 0.5 / y
@@ -141,6 +142,7 @@ public struct PointwiseProgram: Hashable, Sendable {
     case .negate: -x
     case .exp: Scalar.exp(x)
     case .log: Scalar.log(x)
+    case .log1p: Scalar.log1p(x)
     case .tanh: Scalar.tanh(x)
     case .erf: Scalar.erf(x)
     case .sqrt: x.squareRoot()

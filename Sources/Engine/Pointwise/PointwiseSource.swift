@@ -118,7 +118,7 @@ struct PointwiseSource: Hashable {
       switch function {
       case .negate: return "-v\(a)"
       case .abs: return "fabs(v\(a))"
-      case .exp, .log, .tanh, .erf, .sqrt: return "\(function.rawValue)(v\(a))"
+      case .exp, .log, .log1p, .tanh, .erf, .sqrt: return "\(function.rawValue)(v\(a))"
       }
     case .binary(let function, let a, let b):
       switch function {

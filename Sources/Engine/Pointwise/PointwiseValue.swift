@@ -7,6 +7,8 @@ public struct PointwiseValue {
 
   public func exp() -> PointwiseValue { builder.value(.unary(.exp, index)) }
   public func log() -> PointwiseValue { builder.value(.unary(.log, index)) }
+  /// log(1 + x) without loss of digits near 0.
+  public func log1p() -> PointwiseValue { builder.value(.unary(.log1p, index)) }
   public func tanh() -> PointwiseValue { builder.value(.unary(.tanh, index)) }
   public func erf() -> PointwiseValue { builder.value(.unary(.erf, index)) }
   public func sqrt() -> PointwiseValue { builder.value(.unary(.sqrt, index)) }

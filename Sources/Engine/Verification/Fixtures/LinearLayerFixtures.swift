@@ -1,12 +1,22 @@
 import Kernels
 
-/// The small operations of linear-attention layers: convolution, gates, norms, feature maps.
+/// The small operations of linear-attention layers: convolution, gates, norms, feature maps, decays.
 enum LinearLayerFixtures: FixtureAdapter {
-  static let operations = ["causal_conv1d"]
+  static let operations = [
+    "causal_conv1d", "l2_normalize", "gated_rms_norm", "log_gate", "hedgehog_feature_map",
+    "linear_attention_decay",
+  ]
 
   static func values(of fixture: FixtureCase, on device: any OperationDevice) throws -> FixtureValues {
+    if fixture.operation == "linear_attention_decay" { return try decays(fixture) }
     let computation = FixtureComputation(fixture, on: device)
-    return try convolution(computation)
+    switch fixture.operation {
+    case "causal_conv1d": return try convolution(computation)
+    case "l2_normalize": return try computation.values(["output": try unitRows(computation)])
+    case "gated_rms_norm": return try computation.values(["output": try gatedNorm(computation)])
+    case "log_gate": return try computation.values(["output": try logGate(computation)])
+    default: return try computation.values(["output": try hedgehog(computation)])
+    }
   }
 
   private static func convolution(_ computation: FixtureComputation) throws -> FixtureValues {
@@ -25,5 +35,64 @@ enum LinearLayerFixtures: FixtureAdapter {
     let operands = [try computation.input("x"), weight] + [bias, state, documents].compactMap { $0 }
     let outputs = try computation.apply(operation, operands)
     return try computation.values(["output": outputs[0], "final_state": outputs[1]])
+  }
+
+  private static func unitRows(_ computation: FixtureComputation) throws -> Tensor {
+    let attributes = computation.fixture.attributes
+    let operation = L2Normalization(
+      mode: try attributes.choice("mode"), epsilon: try attributes.number("epsilon"))
+    return try computation.apply(operation, [computation.input("x")])[0]
+  }
+
+  private static func gatedNorm(_ computation: FixtureComputation) throws -> Tensor {
+    let attributes = computation.fixture.attributes
+    let operation = GatedRMSNorm(
+      order: try attributes.choice("order"), gate: try attributes.choice("activation"),
+      epsilon: try attributes.number("epsilon"))
+    return try computation.apply(operation, ["x", "gate", "weight"].map { try computation.input($0) })[0]
+  }
+
+  private static func logGate(_ computation: FixtureComputation) throws -> Tensor {
+    let attributes = computation.fixture.attributes
+    switch try attributes.text("kind") {
+    case "logsigmoid":
+      let normalizer = try attributes.number("normalizer")
+      guard normalizer > 0 else {
+        throw FixtureError.attribute(
+          path: computation.fixture.path, key: "normalizer", value: "\(normalizer)",
+          expected: "a positive number")
+      }
+      return try computation.apply(
+        LogGate.logSigmoid(normalizer: normalizer).operation, [computation.input("x")])[0]
+    case "rwkv7": return try computation.apply(LogGate.rwkv7.operation, [computation.input("x")])[0]
+    case "softplus_a":
+      let operands = try ["x", "a_log", "dt_bias"].map { try computation.input($0) }
+      return try computation.apply(LogGate.softplusA.operation, operands)[0]
+    case let other: throw FixtureError.unsupported("nothing here makes a gate of kind '\(other)'")
+    }
+  }
+
+  private static func hedgehog(_ computation: FixtureComputation) throws -> Tensor {
+    let fixture = computation.fixture
+    let (x, weight) = (try computation.input("x"), try computation.input("weight"))
+    let bias = try computation.optionalInput("bias")
+    guard x.shape.rank == 4, weight.shape.rank == 3, weight.shape[0] == x.shape[2],
+      weight.shape[1] == x.shape[3],
+      bias.map({ $0.shape == [weight.shape[0], weight.shape[2]] }) ?? true
+    else {
+      throw fixture.invalid("'input.x' \(x.type), 'input.weight' \(weight.type) and the bias do not fit")
+    }
+    return computation.tape.hedgehogFeatureMap(
+      x, weight: weight, bias: bias, kind: try fixture.attributes.choice("activation"))
+  }
+
+  private static func decays(_ fixture: FixtureCase) throws -> FixtureValues {
+    let attributes = fixture.attributes
+    let kind: LinearAttentionDecay = try attributes.choice("kind")
+    let heads = try attributes.integer("heads", in: 1...1 << 20)
+    let layers = try attributes.integer("layers", in: 1...1 << 20)
+    let layer = try attributes.integer("layer", in: 0...layers - 1)
+    let decays = kind.logDecays(heads: heads, layer: layer, layers: layers)
+    return ["output.log_decay": FixtureValue([heads], decays)]
   }
 }
