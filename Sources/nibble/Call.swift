@@ -78,7 +78,10 @@ final class Call {
   /// `--threads` holds for our loops, for BLAS and for PoCL, which reads a variable of its own.
   private func limitThreads() {
     if let threads = globals.threads { setenv(EnvironmentVariable.threads.rawValue, "\(threads)", 1) }
-    if let threads = EnvironmentVariable.threads.value { setenv("POCL_MAX_PTHREAD_COUNT", threads, 0) }
+    guard let threads = EnvironmentVariable.threads.value else { return }
+    setenv("POCL_MAX_PTHREAD_COUNT", threads, 0)
+    // The peak of a machine is measured by BLAS on every device, also where `cpu` is never opened.
+    BLAS.setThreads(HostThreads.defaultCount)
   }
 
   /// Opens a device; building its kernels is narrated, as it takes seconds the first time.

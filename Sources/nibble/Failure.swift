@@ -56,7 +56,7 @@ struct Failure: UserError {
     case let error as TrainingError: code(of: error)
     case is JSONError, is SafetensorsError, is ShardError, is EventFileError: .invalidInput
     case is DataError, is FixtureError, is RotaryError, is ShapeError: .invalidInput
-    case is GenerationError: .failed
+    case is GenerationError, is BenchmarkError: .failed
     default: nil
     }
   }

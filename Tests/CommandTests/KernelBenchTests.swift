@@ -47,6 +47,34 @@ import Testing
   }
 }
 
+extension KernelBenchTests {
+  /// A size that a device does not take is never measured under its name.
+  @Test func sizesWithoutRoomAreRedRows() throws {
+    for line in ["matmul --sizes 2147483648", "copy --bytes 9223372036854775744", "norm --rows 2147483648"] {
+      let ending = try Program().run("bench \(line) --device cpu --budget 0.01 --json")
+      if line.hasPrefix("copy") {
+        #expect(ending.code == 2, "\(ending.narration)")
+        continue
+      }
+      #expect(ending.code == 1, "\(line): \(ending.narration)")
+      let rows = try #require(try ending.json().first?["rows"]?.arrayValue)
+      for row in rows { #expect(row["verification"]?.stringValue == "failed") }
+    }
+  }
+
+  @Test(.enabled(if: OpenCLInstallation.exists)) func aCopyAboveTheLimitIsNotMadeSmaller() throws {
+    let words = "bench copy --bytes 1048576,67108864 --device 0 --budget 0.01 --json".split(separator: " ")
+    let ending = try Program().run(
+      words.map(String.init), environment: ["NIBBLE_LIMITS": "allocation=1M"])
+    let rows = try #require(try ending.json().first?["rows"]?.arrayValue)
+    #expect(ending.code == 1 && rows.count == 4)
+    for row in rows {
+      let isSmall = row["parameters"]?["bytes"]?.integerValue == 1_048_576
+      #expect(row["verification"]?.stringValue == (isSmall ? "passed" : "failed"))
+    }
+  }
+}
+
 /// Whether there is a device besides `cpu`.
 enum OpenCLInstallation {
   static let exists: Bool = {

@@ -52,6 +52,26 @@ import Testing
     #expect(try program.workplace.bytes("step.json") != first)
   }
 
+  /// Kernels that compute nonsense: no speed is printed, and the call fails.
+  @Test(
+    .enabled(if: OpenCLInstallation.exists),
+    arguments: [
+      ("5.0f +", "the first loss on"), ("NAN *", "not finite"),
+    ])
+  func aWrongStepIsNoResult(fault: String, words: String) throws {
+    let program = try Program()
+    let package = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+    let file = try MappedFile(path: package + "/kernels/cross_entropy.cl")
+    let text = String(decoding: try file.bytes(in: 0..<file.count), as: UTF8.self)
+    let edited = text.replacing("log_sum = log(", with: "log_sum = \(fault) log(")
+    try program.workplace.write(edited, to: "cross_entropy.cl")
+    let line = Self.small.replacing("--device cpu", with: "--device 0")
+    let ending = try program.run(
+      line.split(separator: " ").map(String.init), environment: ["NIBBLE_KERNELS": program.workplace.path])
+    #expect(ending.code == 1 && ending.output.isEmpty, "\(ending.output)")
+    #expect(ending.narration.contains(words), "\(ending.narration)")
+  }
+
   /// Parameters of the PyTorch peer's models.
   @Test(arguments: [
     ("tiny", 3_229_952), ("small", 12_194_688), ("base", 27_402_752), ("gpt2", 123_551_232),

@@ -42,6 +42,12 @@ public struct AttentionProblem: Sendable, Hashable {
   var queryShape: Shape { [batch, time, heads, width] }
   private var keyShape: Shape { [batch, time, keyHeads, width] }
 
+  /// Queries, keys, values and the result; backward also their gradients.
+  var tensors: [Shape] {
+    let forward = [queryShape, keyShape, keyShape, queryShape]
+    return pass == .forward ? forward : forward + forward
+  }
+
   var forward: OperationProblem {
     OperationProblem(
       Attention(options),
@@ -189,7 +195,7 @@ extension KernelBenchmark {
         .init("kv_heads", "\(problem.keyHeads)"), .init("width", "\(problem.width)"),
         .init("batch", "\(problem.batch)"), .init("causal", problem.isCausal ? "yes" : "no"),
       ] + (problem.window.map { [.init("window", "\($0)")] } ?? [])
-    return KernelBenchmark(name, parameters) { device in
+    return KernelBenchmark(name, parameters, tensors: problem.tensors) { device in
       let whole = problem.forward
       let forward = try OperationTensors(whole, on: device)
       if problem.pass == .forward { return PreparedBenchmark(whole, forward, on: device) }

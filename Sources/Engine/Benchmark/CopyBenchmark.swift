@@ -8,10 +8,17 @@ struct CopyArrays {
   /// Above this size no cache helps.
   private static let wanted = 256 << 20
 
-  /// - Parameter byteCount: Of each array; nil takes what is far larger than caches and at most an eighth of the memory.
-  init(on device: any OperationDevice, byteCount: Int? = nil) {
-    let limits = device.description
-    let count = min(byteCount ?? Self.wanted, limits.largestAllocation, limits.memoryByteCount / 8) / 64 * 16
+  /// Bytes of one array that are far larger than caches, where the device takes so many: at most an eighth of its
+  /// memory.
+  static func largeByteCount(on device: DeviceDescription) -> Int {
+    min(wanted, device.largestAllocation, device.memoryByteCount / 8) / 64 * 64
+  }
+
+  /// - Parameter byteCount: Of each array, a multiple of 64; nil takes ``largeByteCount(on:)``.
+  /// - Throws: ``KernelError`` for a size that the device does not take.
+  init(on device: any OperationDevice, byteCount: Int? = nil) throws {
+    let count = (byteCount ?? Self.largeByteCount(on: device.description)) / 4
+    try device.description.requireRoom(for: [[count], [count]])
     source = device.allocate(count, of: .float32)
     target = device.allocate(count, of: .float32)
     device.write(BenchmarkValues.make(.uniform(-1...1), count: count, stream: "copy"), to: source)
@@ -69,9 +76,9 @@ extension KernelBenchmark {
   /// - Parameter byteCount: Of one array; nil takes what is far larger than caches.
   public static func copies(byteCount: Int? = nil, on device: any OperationDevice) -> [KernelBenchmark] {
     CopyMethod.all(on: device).map { method in
-      let size = byteCount.map { "\($0)" } ?? "large"
-      return KernelBenchmark("copy", [.init("bytes", size), .init("by", method.rawValue)]) { device in
-        let arrays = CopyArrays(on: device, byteCount: byteCount)
+      let size = byteCount ?? CopyArrays.largeByteCount(on: device.description)
+      return KernelBenchmark("copy", [.init("bytes", "\(size)"), .init("by", method.rawValue)]) { device in
+        let arrays = try CopyArrays(on: device, byteCount: size)
         return PreparedBenchmark(
           cost: Cost(flops: 0, bytes: arrays.bytesMoved), run: { try method.run(arrays, device) },
           verify: {

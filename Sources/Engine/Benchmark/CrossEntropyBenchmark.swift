@@ -86,7 +86,9 @@ extension KernelBenchmark {
       .init("tokens", "\(problem.tokens)"), .init("width", "\(problem.width)"),
       .init("vocabulary", "\(problem.vocabulary)"),
     ]
-    return KernelBenchmark("cross_entropy", parameters) { device in
+    let (hidden, weight) = ([problem.tokens, problem.width], [problem.vocabulary, problem.width])
+    let tensors = [hidden, hidden, weight, weight].map { Shape($0) }
+    return KernelBenchmark("cross_entropy", parameters, tensors: tensors) { device in
       try PreparedBenchmark(problem.problem, on: device)
     }
   }

@@ -9,7 +9,10 @@ extension KernelBenchmark {
   public static func decode(_ configuration: ModelConfiguration, named name: String, context: Int)
     -> KernelBenchmark
   {
-    KernelBenchmark("decode", [.init("model", name), .init("context", "\(context)")]) { device in
+    let parameters: [BenchmarkRow.Parameter] = [.init("model", name), .init("context", "\(context)")]
+    let width = configuration.keyValueHeads * configuration.headDimension
+    let cache = [Shape](repeating: [context + 1, width], count: 2 * configuration.layers)
+    return KernelBenchmark("decode", parameters, tensors: cache) { device in
       let step = try DecodingStep(configuration, context: context, on: device)
       return PreparedBenchmark(
         cost: step.cost, run: { _ = try step.logits().floats(on: device) },

@@ -32,8 +32,10 @@ extension KernelBenchmark {
     let parameters: [BenchmarkRow.Parameter] = [
       .init("function", function.rawValue), .init("count", "\(count)"),
     ]
-    return KernelBenchmark("elementwise", parameters) { device in
-      let operation = function.operation
+    let operation = function.operation
+    let streams = operation.program.inputCount + operation.program.outputs.count
+    let tensors = [Shape](repeating: [count], count: streams)
+    return KernelBenchmark("elementwise", parameters, tensors: tensors) { device in
       let chosen = BenchmarkChoice("elements").numbers(1000, of: 0..<count)
       let inputs = operation.program.inputCount
       let check = BenchmarkCheck([
@@ -54,8 +56,8 @@ extension KernelBenchmark {
       .init("batch", "\(batch)"), .init("time", "\(time)"), .init("heads", "\(heads)"),
       .init("width", "\(width)"),
     ]
-    return KernelBenchmark("rope", parameters) { device in
-      let table: Shape = [time, width / 2]
+    let (whole, table): (Shape, Shape) = ([batch, time, heads, width], [time, width / 2])
+    return KernelBenchmark("rope", parameters, tensors: [whole, whole, table, table]) { device in
       let parts = BenchmarkChoice("tokens").numbers(12, of: 0..<batch * time).map { token in
         let elements = Array(token * heads * width..<(token + 1) * heads * width)
         return BenchmarkCheck.Part(
@@ -66,7 +68,7 @@ extension KernelBenchmark {
       let problem = OperationProblem(
         RoPE(),
         [
-          .init([batch, time, heads, width]), .init(table, .float32, .uniform(-1...1)),
+          .init(whole), .init(table, .float32, .uniform(-1...1)),
           .init(table, .float32, .uniform(-1...1)),
         ], check: BenchmarkCheck(parts))
       return try PreparedBenchmark(problem, on: device)

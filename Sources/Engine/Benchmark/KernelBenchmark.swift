@@ -6,16 +6,26 @@ public struct KernelBenchmark: Sendable {
   public let name: String
   /// The problem in display order.
   public let parameters: [BenchmarkRow.Parameter]
-  /// Allocates and fills everything on a device.
-  let prepare: @Sendable (any OperationDevice) throws -> PreparedBenchmark
+  /// The large tensors; a device without room for them is refused before any value is made.
+  private let tensors: [Shape]
+  private let make: @Sendable (any OperationDevice) throws -> PreparedBenchmark
 
   init(
-    _ name: String, _ parameters: [BenchmarkRow.Parameter],
+    _ name: String, _ parameters: [BenchmarkRow.Parameter], tensors: [Shape] = [],
     prepare: @escaping @Sendable (any OperationDevice) throws -> PreparedBenchmark,
   ) {
     self.name = name
     self.parameters = parameters
-    self.prepare = prepare
+    self.tensors = tensors
+    make = prepare
+  }
+
+  /// Allocates and fills everything on a device.
+  ///
+  /// - Throws: ``KernelError`` for a problem that does not fit.
+  func prepare(_ device: any OperationDevice) throws -> PreparedBenchmark {
+    try device.description.requireRoom(for: tensors)
+    return try make(device)
   }
 }
 
@@ -114,16 +124,20 @@ struct OperationTensors {
       upload(values, to: memory, on: device)
       return Tensor(memory, shape: type.shape)
     }
-    outputs = types.map { type in
-      let memory = device.allocate(type.shape.count, of: type.element)
-      device.write([Float](repeating: .nan, count: memory.count), to: memory)
-      return Tensor(memory, shape: type.shape)
-    }
+    outputs = types.map { Tensor(device.allocate($0.shape.count, of: $0.element), shape: $0.shape) }
+    clear(on: device)
     try device.finish()
   }
 
   func outputValues(on device: any OperationDevice) throws -> [[Float]] {
     try outputs.map { try $0.floats(on: device) }
+  }
+
+  /// Fills the outputs with NaN: an element that is not written now is seen, whatever was right before.
+  func clear(on device: any OperationDevice) {
+    for output in outputs {
+      device.write([Float](repeating: .nan, count: output.shape.count), to: output.memory)
+    }
   }
 }
 

@@ -104,7 +104,9 @@ extension KernelBenchmark {
         .init("form", problem.form.rawValue), .init("m", "\(problem.m)"), .init("n", "\(problem.n)"),
         .init("k", "\(problem.k)"),
       ] + (problem.batch > 1 ? [.init("batch", "\(problem.batch)")] : [])
-    return KernelBenchmark("matmul", parameters) { device in
+    let product: Shape = [problem.batch, problem.m, problem.n]
+    let tensors = problem.inputs.map(\.type.shape) + [product]
+    return KernelBenchmark("matmul", parameters, tensors: tensors) { device in
       let whole = OperationProblem(problem.operation, problem.inputs, check: problem.check)
       let tensors = try OperationTensors(whole, on: device)
       var prepared = PreparedBenchmark(whole, tensors, on: device)

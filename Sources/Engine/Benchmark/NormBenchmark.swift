@@ -112,7 +112,10 @@ extension KernelBenchmark {
       .init("residual", problem.hasResidual ? "yes" : "no"),
     ]
     let name = problem.kind.rawValue + (problem.isBackward ? "_backward" : "")
-    return KernelBenchmark(name, parameters) { device in
+    // x and y, or x, dy and dx; the residual stream is read and written.
+    let streams = (problem.isBackward ? 3 : 2) + (problem.hasResidual ? 2 : 0)
+    let tensors = [Shape](repeating: [problem.rows, problem.dim], count: streams)
+    return KernelBenchmark(name, parameters, tensors: tensors) { device in
       guard problem.isBackward else { return try PreparedBenchmark(problem.forward, on: device) }
       let whole = problem.backward
       let tensors = try OperationTensors(whole, on: device)

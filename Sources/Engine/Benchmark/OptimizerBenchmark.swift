@@ -3,16 +3,14 @@ import Kernels
 extension KernelBenchmark {
   /// Updates of `count` parameters by an optimizer, as a training step makes them.
   ///
-  /// - Parameter name: A name of ``OptimizerCatalogue``.
-  public static func optimizer(_ name: String, count: Int) -> KernelBenchmark? {
-    let rule: any UpdateRule
-    switch name {
-    case AdamW.name: rule = AdamW()
-    case Adam.name: rule = Adam()
-    case SGD.name: rule = SGD()
-    default: return nil
-    }
-    return KernelBenchmark("optimizer", [.init("rule", name), .init("parameters", "\(count)")]) { device in
+  /// - Parameter rule: For example one of ``OptimizerCatalogue``.
+  public static func optimizer(_ rule: any UpdateRule, count: Int) -> KernelBenchmark {
+    let parameters: [BenchmarkRow.Parameter] = [
+      .init("rule", type(of: rule).name), .init("parameters", "\(count)"),
+    ]
+    // Parameter, gradient and state.
+    let tensors = [Shape](repeating: [count], count: 2 + rule.stateNames.count)
+    return KernelBenchmark("optimizer", parameters, tensors: tensors) { device in
       let problem = OptimizerProblem(rule, count: count, on: device)
       return PreparedBenchmark(
         cost: problem.cost, run: { problem.step() }, verify: { try problem.verify() })

@@ -13,7 +13,7 @@ public struct RoofMeasurement: Sendable {
     let flops = try FMAChains.all(on: device).map { chains in
       try chains.flops / best(of: [chains.contestant], of: "multiply-adds", on: device)
     }.max()
-    let arrays = CopyArrays(on: device)
+    let arrays = try CopyArrays(on: device)
     let copies = CopyMethod.all(on: device)
     let bytes = try copies.map { method in
       let contestant = Measurement.Contestant(
@@ -38,22 +38,6 @@ public struct RoofMeasurement: Sendable {
         what: what, device: device.description.name, seconds: samples.min() ?? 0)
     }
     return best
-  }
-}
-
-/// What can go wrong with a measurement itself.
-public enum BenchmarkError: Error, CustomStringConvertible {
-  /// A time that no device has.
-  case impossibleReading(what: String, device: String, seconds: Double)
-
-  public var description: String {
-    switch self {
-    case .impossibleReading(let what, let device, let seconds):
-      """
-      an impossible reading on \(device): \(seconds) s for \(what)
-        hint: the driver may skip work or report wrong times; nibble verify --device \(device) tells more
-      """
-    }
   }
 }
 
@@ -107,25 +91,4 @@ struct FMAChains {
         }
       }, finish: { try device.finish() })
   }
-}
-
-/// How the kernels of `roof.cl` are shaped.
-struct RoofShape {
-  /// Work-items of a group.
-  let group: Int
-  /// Floats of a value.
-  let vector: Int
-
-  /// The shapes worth trying on a device; the best one counts.
-  ///
-  /// They follow what the device is, not the style of its kernels: a roof belongs to the hardware.
-  static func all(for description: DeviceDescription) -> [RoofShape] {
-    guard description.isProcessor else {
-      return [RoofShape(group: 64, vector: 1), RoofShape(group: 64, vector: 4)]
-    }
-    let width = description.nativeFloatWidth
-    return [RoofShape(group: 1, vector: width >= 16 ? 16 : width >= 8 ? 8 : 4)]
-  }
-
-  var definitions: [String: String] { ["GROUP": "\(group)", "VECTOR": "\(vector)"] }
 }

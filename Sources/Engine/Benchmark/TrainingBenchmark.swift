@@ -18,15 +18,15 @@ public struct TrainingBenchmark {
   public struct Limits: Sendable, Hashable {
     /// The number of timed steps; nil goes on until the spread is small.
     public var steps: Int?
-    /// No step is begun later than this many seconds after the first one.
-    public var budget: Double
+    /// No step is begun that would end later than this many seconds after the first one began; nil sets no limit.
+    public var budget: Double?
     /// The interquartile range as a share of the median that ends timing when no number of steps is given.
     public var spread = 0.03
     /// Steps that are timed at least, whatever the spread; a budget that is over ends timing after one.
     public var leastSteps = 5
     public var mostSteps = 50
 
-    public init(steps: Int? = nil, budget: Double) {
+    public init(steps: Int? = nil, budget: Double? = nil) {
       self.steps = steps
       self.budget = budget
     }
@@ -34,7 +34,7 @@ public struct TrainingBenchmark {
     func isDone(_ samples: [Double], since start: Double) -> Bool {
       guard let last = samples.last else { return false }
       // A step that would end after the budget is not begun.
-      if SteadyClock.now() + last - start > budget { return true }
+      if let budget, SteadyClock.now() + last - start > budget { return true }
       if let steps { return samples.count >= steps }
       guard samples.count >= leastSteps else { return false }
       return samples.count >= mostSteps || Self.spread(of: samples) < spread
@@ -54,7 +54,11 @@ public struct TrainingBenchmark {
     public let stepSeconds: [Double]
     /// Launches of one step; 0 on the host.
     public let launches: Int
+    /// Of random weights: what ``firstLossShare`` judges.
+    public let firstLoss: Double
     public let lastLoss: Double
+    /// How far ``firstLoss`` is from that of equal logits, as a share of what is allowed; at most 1.
+    public let firstLossShare: Double
     /// FLOPs of a step by the formula 6 N + 6 layers x width x time per token: all weights once, the head and a tied
     /// embedding counted once, half of the attention scores.
     public let flopsPerStep: Double
@@ -73,44 +77,82 @@ public struct TrainingBenchmark {
 
   /// Runs two steps that are not counted, timed steps, and one more that is watched.
   ///
-  /// - Parameter onStep: Told after each step but the last.
+  /// - Parameters:
+  ///   - onStep: Told after each step but the last.
+  ///   - shouldStop: Asked between steps; after one timed step it ends timing.
+  /// - Throws: ``BenchmarkError/nonFinite(step:device:place:)`` and
+  ///   ``BenchmarkError/wrongFirstLoss(_:expected:device:)`` for steps whose time means nothing.
   public func run(
     on device: any OperationDevice & ProfilingDevice, _ limits: Limits,
-    onStep: (_ step: Int, _ seconds: Double) -> Void = { _, _ in },
+    onStep: (_ step: Int, _ seconds: Double) -> Void = { _, _ in }, shouldStop: () -> Bool = { false },
   ) throws -> Result {
-    let model = try ModelInitialization.make(configuration, seed: options.seed, on: device, trains: true)
-    let step = TrainingStep(
-      model: model, optimizer: Optimizer(rule, for: model.parameters), loss: options.loss, clip: options.clip,
-      recomputesLayers: options.recomputesLayers)
-    let sampler = try BatchSampler(
-      randomTokens(), context: options.contextLength, sequencesPerStep: options.sequencesPerStep,
-      seed: options.seed)
-    try device.finish()
+    let steps = try CheckedSteps(self, on: device)
     let start = SteadyClock.now()
-    var seconds: [Double] = []
-    var launches = 0
-    var loss = 0.0
-    func run() throws {
-      let batches = microBatches(of: sampler, step: seconds.count)
-      let before = (device as? OpenCLDevice)?.launchCount ?? 0
-      let start = SteadyClock.now()
-      loss = try step.run(batches, learningRate: 3e-4, peakLearningRate: 3e-4).loss
-      seconds.append(SteadyClock.now() - start)
-      launches = ((device as? OpenCLDevice)?.launchCount ?? 0) - before
+    var timed: [Double] { Array(steps.seconds.dropFirst(Self.warmUpSteps)) }
+    while !limits.isDone(timed, since: start), timed.isEmpty || !shouldStop() {
+      try steps.run()
+      onStep(steps.seconds.count - 1, steps.seconds[steps.seconds.count - 1])
     }
-    while !limits.isDone(Array(seconds.dropFirst(Self.warmUpSteps)), since: start) {
-      try run()
-      onStep(seconds.count - 1, seconds[seconds.count - 1])
-    }
-    let timed = Array(seconds.dropFirst(Self.warmUpSteps))
+    let stepSeconds = timed
     let resident = Self.peakResidentByteCount()
     device.startProfile()
-    try run()
+    try steps.run()
     let profile = try device.stopProfile()
     return Result(
-      parameterCount: model.parameters.count, firstStepSeconds: seconds[0], stepSeconds: timed,
-      launches: launches, lastLoss: loss, flopsPerStep: flops(parameters: model.parameters.count),
-      peakMemoryByteCount: resident, deviceMemoryByteCount: device.memoryUse.peak, profile: profile)
+      parameterCount: steps.parameterCount, firstStepSeconds: steps.seconds[0], stepSeconds: stepSeconds,
+      launches: steps.launches, firstLoss: steps.losses[0], lastLoss: steps.losses[steps.losses.count - 1],
+      firstLossShare: steps.expected.share(steps.losses[0]),
+      flopsPerStep: flops(parameters: steps.parameterCount), peakMemoryByteCount: resident,
+      deviceMemoryByteCount: device.memoryUse.peak, profile: profile)
+  }
+
+  /// Steps of a model one after the other, each timed and checked.
+  private final class CheckedSteps {
+    private let device: any OperationDevice
+    private let benchmark: TrainingBenchmark
+    private let step: TrainingStep
+    private let sampler: BatchSampler
+    let parameterCount: Int
+    let expected: FirstLoss
+    private(set) var seconds: [Double] = []
+    private(set) var losses: [Double] = []
+    /// Launches of the last step.
+    private(set) var launches = 0
+
+    init(_ benchmark: TrainingBenchmark, on device: any OperationDevice) throws {
+      self.device = device
+      self.benchmark = benchmark
+      let options = benchmark.options
+      let model = try ModelInitialization.make(
+        benchmark.configuration, seed: options.seed, on: device, trains: true)
+      step = TrainingStep(
+        model: model, optimizer: Optimizer(benchmark.rule, for: model.parameters), loss: options.loss,
+        clip: options.clip, recomputesLayers: options.recomputesLayers)
+      sampler = try BatchSampler(
+        benchmark.randomTokens(), context: options.contextLength, sequencesPerStep: options.sequencesPerStep,
+        seed: options.seed)
+      parameterCount = model.parameters.count
+      expected = FirstLoss(of: benchmark.configuration, tokens: options.tokensPerStep)
+      try device.finish()
+    }
+
+    func run() throws {
+      let batches = benchmark.microBatches(of: sampler, step: seconds.count)
+      let before = (device as? OpenCLDevice)?.launchCount ?? 0
+      let start = SteadyClock.now()
+      let result = try step.run(batches, learningRate: 3e-4, peakLearningRate: 3e-4)
+      seconds.append(SteadyClock.now() - start)
+      launches = ((device as? OpenCLDevice)?.launchCount ?? 0) - before
+      losses.append(result.loss)
+      let name = device.description.name
+      guard result.isFinite else {
+        throw BenchmarkError.nonFinite(
+          step: losses.count - 1, device: name, place: try step.firstNonFinite(batches))
+      }
+      if losses.count == 1, expected.share(result.loss) > 1 {
+        throw BenchmarkError.wrongFirstLoss(result.loss, expected: expected.range, device: name)
+      }
+    }
   }
 
   private func randomTokens() throws -> TokenSequence {

@@ -45,5 +45,11 @@ public struct OptimizerStep: Sendable, Hashable {
 ///
 /// Adding one is one file and one line here.
 public enum OptimizerCatalogue {
-  public static let names = [AdamW.name, Adam.name, SGD.name]
+  /// Each with its default settings.
+  public static let all: [any UpdateRule] = [AdamW(), Adam(), SGD()]
+
+  public static var names: [String] { all.map { type(of: $0).name } }
+
+  /// The optimizer of this name with its default settings; nil for a name that none has.
+  public static func rule(named name: String) -> (any UpdateRule)? { all.first { type(of: $0).name == name } }
 }

@@ -8,23 +8,23 @@ enum AttentionTuning {
   static var problems: [TuningProblem] {
     AttentionShape.widths.flatMap { width in
       let name = AttentionShape.problem(width: width)
+      let checks = AttentionChecks(width: width)
       let problem = AttentionProblem(.forward, time: time, heads: heads, keyHeads: heads, width: width)
       return [
         TuningProblem(
           AttentionForwardConfiguration.self, problem: name,
-          checks: checks(Attention.samples, name, isDecode: false)
+          checks: checks.blocks(hasGradient: false)
         ) { _ in [problem.forward] },
         TuningProblem(
           AttentionBackwardConfiguration.self, problem: name,
-          checks: checks(AttentionGradient.samples, name, isDecode: false)
+          checks: checks.blocks(hasGradient: true)
         ) { device in
           let forward = try OperationTensors(problem.forward, on: device)
           try device.execute(problem.forward.operation, forward.inputs, forward.outputs)
           return [problem.backward(problem.forward.values, try forward.outputValues(on: device))]
         },
         TuningProblem(
-          AttentionDecodeConfiguration.self, problem: name,
-          checks: checks(Attention.samples, name, isDecode: true)
+          AttentionDecodeConfiguration.self, problem: name, checks: checks.decode
         ) { _ in [decode(width: width, keys: 2 * time)] },
       ]
     }
@@ -40,14 +40,5 @@ enum AttentionTuning {
       operation: operation, inputs: inputs.map { .init($0.type.shape) },
       results: [.init(0, ofWhole: Array(0..<heads * width)), .init(1, ofWhole: Array(0..<heads))])
     return OperationProblem(operation, inputs, check: BenchmarkCheck([part]))
-  }
-
-  /// The samples of a class of widths that run by the kernels in question.
-  private static func checks(_ samples: [Sample], _ problem: String, isDecode: Bool) -> [Sample] {
-    samples.filter { sample in
-      let shapes = sample.inputs.map(\.type.shape)
-      let size = AttentionExtents(shapes[0], shapes[1], shapes[2])
-      return AttentionLaunch.problem(size) == problem && Attention.isDecode(size) == isDecode
-    }
   }
 }

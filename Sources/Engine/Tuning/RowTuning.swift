@@ -1,13 +1,12 @@
+import Kernels
+
 extension RowConfiguration {
   /// Norms of heads, of small and of large models.
   static var tuningProblems: [TuningProblem] {
     [64, 384, 2048].map { dim in
       let problem = RowConfiguration.problem(length: dim)
       return TuningProblem(
-        RowConfiguration.self, problem: problem,
-        checks: RMSNorm.samples.filter {
-          RowConfiguration.problem(length: $0.inputs[0].type.shape.last) == problem
-        }
+        RowConfiguration.self, problem: problem, checks: checks(length: dim - 3)
       ) { _ in
         [false, true].flatMap { hasResidual in
           let norm = NormProblem(
@@ -16,6 +15,41 @@ extension RowConfiguration {
         }
       }
     }
+  }
+}
+
+extension RowConfiguration {
+  /// Every operation on rows, on a few rows whose length no number of lanes divides.
+  static func checks(length: Int) -> [Sample] {
+    let rows = 5
+    let norms = [NormProblem.Kind.rms, .layer].flatMap { kind in
+      [false, true].flatMap { hasResidual in
+        [false, true].map { isBackward in
+          let norm = NormProblem(
+            kind, isBackward: isBackward, rows: rows, dim: length, hasResidual: hasResidual)
+          let name = (isBackward ? "gradient " : "") + (hasResidual ? "residual " : "")
+          return Sample("\(name)\(rows)x\(length)", isBackward ? norm.backward : norm.forward)
+        }
+      }
+    }
+    let logits: [Sample.Input] = [
+      .init([rows, length], .float32, .normal(deviation: 2)),
+      .init([rows], .int32, .values([0, Float(length - 1), -100, 7, Float(length / 2)])),
+    ]
+    let options = CrossEntropyOptions(labelSmoothing: 0.1, zLoss: 0.02, scale: 0.25)
+    let gradient = CrossEntropyGradient(options, cotangents: CrossEntropyCotangents(ofLoss: true))
+    return norms + [
+      Sample("\(rows)x\(length)", CrossEntropy(options), logits, gradients: []),
+      Sample("gradient \(rows)x\(length)", gradient, logits + [.init([1])], gradients: []),
+    ]
+  }
+}
+
+extension Sample {
+  /// The operation of a problem on the problem's values; gradients are not asked for.
+  fileprivate init(_ label: String, _ problem: OperationProblem) {
+    let inputs = zip(problem.types, problem.values).map { Input($0.shape, $0.element, .values($1)) }
+    self.init(label, problem.operation, inputs, gradients: [])
   }
 }
 

@@ -13,7 +13,7 @@ public final class TuningTrial {
   public init(_ problem: TuningProblem, on device: OpenCLDevice) throws {
     self.problem = problem
     self.device = device
-    checks = try problem.checks.map { try OperationCheck($0) }
+    checks = try problem.checks.map { try OperationCheck($0, comparesDifferences: false) }
     tensors = try problem.representatives(device).map { ($0, try OperationTensors($0, on: device)) }
     flops = tensors.reduce(0) { sum, item in
       sum
@@ -24,6 +24,8 @@ public final class TuningTrial {
   /// - Parameters:
   ///   - seconds: The time for measuring the candidate and the standard in turns.
   public func judge(_ parameters: [String: Int], seconds: Double) throws -> TuningOutcome {
+    // The next problem of the family must not run with this one's configuration.
+    defer { device.releaseConfiguration(family: problem.key.family) }
     guard problem.select(parameters, on: device) else {
       return .failed(reason: "no configuration of \(problem.key.family)")
     }
@@ -39,9 +41,12 @@ public final class TuningTrial {
   private func verdict() throws -> TuningOutcome? {
     for check in checks {
       let result = check.run(on: device)
+      if let error = result.error { return .failed(reason: "\(error)") }
       if let reason = result.problems.first { return .wrong(reason: "\(result.label): \(reason)") }
     }
     for (problem, tensors) in tensors {
+      // What the configuration before this one wrote is right: it must not stand in for what this one leaves out.
+      tensors.clear(on: device)
       do {
         try device.execute(problem.operation, tensors.inputs, tensors.outputs)
         if case .failed(let reason) = try problem.verify(tensors.outputValues(on: device)) {

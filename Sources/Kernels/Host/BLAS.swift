@@ -9,6 +9,9 @@ public enum BLAS {
     return configuration.split(separator: " ").prefix(2).joined(separator: " ") + " " + core
   }
 
+  /// Threads of a product.
+  public static var threads: Int { Int(openblas_get_num_threads()) }
+
   public static func setThreads(_ count: Int) { openblas_set_num_threads(Int32(clamping: count)) }
 
   /// `c = alpha op(a) op(b) + beta c`, row-major.

@@ -52,10 +52,13 @@ extension OpenCLDevice {
     return found
   }
 
-  /// Uses `configuration` for every problem of its family from now on: for tuning.
+  /// Uses `configuration` for every problem of its family until ``releaseConfiguration(family:)``: for tuning.
   public func useConfiguration<Configuration: KernelConfiguration>(_ configuration: Configuration) {
     forcedConfigurations[Configuration.family] = configuration
   }
+
+  /// Ends what ``useConfiguration(_:)`` began.
+  public func releaseConfiguration(family: String) { forcedConfigurations[family] = nil }
 
   /// Uses `configuration` for a class of problems from now on, whatever the database says: for tuning and for tests.
   public func setConfiguration<Configuration: KernelConfiguration>(

@@ -33,7 +33,7 @@ import Testing
         }
       }
     }
-    + OptimizerCatalogue.names.compactMap { .optimizer($0, count: 3000) }
+    + OptimizerCatalogue.all.map { .optimizer($0, count: 3000) }
     + ElementwiseFunction.allCases.map { .elementwise($0, count: 3000) }
     + [
       .rope(batch: 2, time: 19, heads: 3, width: 12),
@@ -63,6 +63,48 @@ import Testing
       #expect(rows.contains { $0.device == "openblas" && $0.isRival } == device.description.isProcessor)
       #expect(rows[0].device == device.description.name && !rows[0].isRival)
     }
+  }
+
+  /// Neither the values nor the checks of such a problem are ever made.
+  @Test(arguments: [1 << 31, 1 << 20]) func whatHasNoRoomIsARedRow(size: Int) throws {
+    let device = HostDevice()
+    let window = AttentionProblem(.both, time: size, heads: size, keyHeads: size, width: 64)
+    let problems: [KernelBenchmark] = [
+      .matmul(MatMulProblem(.nn, m: size, n: size, k: size, batch: size)), .attention(window),
+      .norm(NormProblem(.rms, isBackward: true, rows: size, dim: size, hasResidual: true)),
+      .crossEntropy(CrossEntropyProblem(tokens: size, width: size, vocabulary: size)),
+      .optimizer(AdamW(), count: size * size), .elementwise(.swiglu, count: size * size),
+      .rope(batch: size, time: size, heads: size, width: 64),
+      .decode(TinyModel.llama.configuration(), named: "tiny", context: size << 20),
+      KernelBenchmark.copies(byteCount: size << 20, on: device)[0],
+    ]
+    for problem in problems {
+      let row = try #require(runner.rows(of: problem, on: device, under: Self.roof).first)
+      guard case .failed(let reason) = row.verification else {
+        Issue.record("\(problem.name): \(row.verification)")
+        continue
+      }
+      #expect(reason.contains("in one allocation") || reason.contains("no room"), "\(reason)")
+    }
+  }
+
+  @Test func aCopyHasTheSizeThatItsRowNames() throws {
+    let device = HostDevice()
+    let problem = KernelBenchmark.copies(on: device)[0]
+    let size = CopyArrays.largeByteCount(on: device.description)
+    #expect(problem.parameters[0] == .init("bytes", "\(size)"))
+    var small = device.description
+    small.largestAllocation = 1 << 20
+    #expect(CopyArrays.largeByteCount(on: small) == 1 << 20)
+    #expect(throws: KernelError.self) { try small.requireRoom(for: [[1 << 18], [(1 << 18) + 16]]) }
+    try small.requireRoom(for: [[1 << 18], [1 << 18]])
+  }
+
+  @Test func everyOptimizerCanBeTimed() {
+    let named = OptimizerCatalogue.names.map { OptimizerCatalogue.rule(named: $0).map { type(of: $0).name } }
+    #expect(named == OptimizerCatalogue.names && OptimizerCatalogue.rule(named: "x") == nil)
+    let rows = OptimizerCatalogue.all.map { KernelBenchmark.optimizer($0, count: 8).parameters[0].value }
+    #expect(rows == OptimizerCatalogue.names)
   }
 
   @Test func launchesAreTimedWithoutAVerdict() throws {

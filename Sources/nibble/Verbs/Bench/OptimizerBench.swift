@@ -24,8 +24,10 @@ struct OptimizerBench: Verb {
   var parameters = NumberList(32_000_000)
 
   func run(_ call: Call) throws -> Terminal.ExitCode {
-    try BenchRun(call: call, options: bench)() { _ in
-      rule.names.flatMap { name in parameters.values.compactMap { .optimizer(name, count: $0) } }
+    // The option takes names of the catalogue only, so none is dropped.
+    let rules = rule.names.compactMap { OptimizerCatalogue.rule(named: $0) }
+    return try BenchRun(call: call, options: bench)() { _ in
+      rules.flatMap { rule in parameters.values.map { .optimizer(rule, count: $0) } }
     }
   }
 }
