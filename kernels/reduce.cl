@@ -2,11 +2,12 @@
 //
 //   sum_rows          x [rows, columns]  -> y [groups, columns], sums of `share` rows each
 //                                           (added to what y holds when ACCUMULATE)
+//   sum_parts         x [rows, parts, columns] -> y [rows, columns]
 //   sum_partial       x [count]          -> partial [groups]     sums of x, or of x * x with SQUARES
 //   sum_final         partial [groups]   -> y [1], times scale
 //
 // No atomics: the order of additions depends on the sizes alone, so results repeat bit for bit.
-// Swift: Operations/Reductions.swift, Operations/DeviceSum.swift
+// Swift: Operations/Reductions.swift, Operations/SumParts.swift, Operations/DeviceSum.swift
 
 #include "common.cl"
 
@@ -142,3 +143,17 @@ void sum_final(global float *restrict partial, global float *restrict y, const u
 }
 
 #endif
+
+// A work-item sums `share` elements; the items of a group lie side by side.
+kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
+void sum_parts(const global float *restrict x, global float *restrict y, const ulong count, const uint parts,
+               const uint columns, const uint share) {
+  const size_t first = (size_t)get_group_id(0) * LANES * share + get_local_id(0);
+  const size_t end = min((ulong)(first + (size_t)LANES * share), count);
+  for (size_t i = first; i < end; i += LANES) {
+    const global float *part = x + i / columns * parts * columns + i % columns;
+    float sum = 0.0f;
+    for (uint p = 0; p < parts; p++, part += columns) sum += *part;
+    y[i] = sum;
+  }
+}

@@ -57,6 +57,15 @@ static const char attention_tiled_backward_text[] = {
 static const char attention_tiled_terms_text[] = {
 #embed "../../kernels/attention_tiled_terms.cl"
 };
+static const char chunk_text[] = {
+#embed "../../kernels/chunk.cl"
+};
+static const char scalar_gate_text[] = {
+#embed "../../kernels/scalar_gate.cl"
+};
+static const char row_products_text[] = {
+#embed "../../kernels/row_products.cl"
+};
 static const char norm_text[] = {
 #embed "../../kernels/norm.cl"
 };
@@ -129,6 +138,9 @@ static const struct {
     {"attention_tiled_decode", attention_tiled_decode_text, sizeof attention_tiled_decode_text},
     {"attention_tiled_backward", attention_tiled_backward_text, sizeof attention_tiled_backward_text},
     {"attention_tiled_terms", attention_tiled_terms_text, sizeof attention_tiled_terms_text},
+    {"chunk", chunk_text, sizeof chunk_text},
+    {"scalar_gate", scalar_gate_text, sizeof scalar_gate_text},
+    {"row_products", row_products_text, sizeof row_products_text},
     {"norm", norm_text, sizeof norm_text},
     {"rope", rope_text, sizeof rope_text},
     {"embedding", embedding_text, sizeof embedding_text},

@@ -53,8 +53,9 @@ public struct Measurement: Sendable, Hashable {
       for (index, contestant) in contestants.enumerated() {
         if contestants.count > 1 {
           usleep(UInt32(pause * 1e6))
-          // The others have emptied the caches.
-          _ = try contestant.time(batch: 1)
+          // The others have emptied the caches, and their threads have crowded ours on one processor: it takes the
+          // system some milliseconds to spread them again.
+          _ = try contestant.time(batch: batches[index])
         }
         samples[index].append(try contestant.time(batch: batches[index]))
       }

@@ -85,7 +85,7 @@ public struct OperationCheck {
     for index in want.indices {
       let error = relativeError(got[index], want[index])
       let plainError = relativeError(plain[index], want[index])
-      let allowed = Self.tolerance(plainError: plainError, factor: factor)
+      let allowed = sample.slack * Self.tolerance(plainError: plainError, factor: factor)
       worst = max(worst, error)
       guard plainError.isFinite else {
         // Nothing could be told from a comparison that allows every error.

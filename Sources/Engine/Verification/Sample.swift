@@ -30,10 +30,13 @@ public struct Sample: Sendable {
   public let gradients: Set<Int>?
   /// Outputs that have a gradient; nil for all.
   public let differentiableOutputs: Set<Int>?
+  /// How many times more than usual a device may lose: above 1 where the fused form cancels and the definition does
+  /// not, with the reason beside it.
+  public let slack: Double
 
   public init(
     _ label: String, _ operation: any Operation, _ inputs: [Input], initialOutput: Fill? = nil,
-    gradients: Set<Int>? = nil, differentiableOutputs: Set<Int>? = nil,
+    gradients: Set<Int>? = nil, differentiableOutputs: Set<Int>? = nil, slack: Double = 1,
   ) {
     self.label = label
     self.operation = operation
@@ -41,6 +44,7 @@ public struct Sample: Sendable {
     self.initialOutput = initialOutput
     self.gradients = gradients
     self.differentiableOutputs = differentiableOutputs
+    self.slack = slack
   }
 
   /// Whether a cotangent is given to output `index`.

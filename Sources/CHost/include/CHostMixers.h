@@ -1,0 +1,37 @@
+/// The linear mixers' kernels (kernels/scalar_gate.cl and its relatives) on the host: the same text, compiled for
+/// several instruction sets.
+///
+/// A kernel is one work-group; `nibble_select_group` says which one the calling thread runs next.
+#ifndef NIBBLE_CHOST_MIXERS_H
+#define NIBBLE_CHOST_MIXERS_H
+
+#include <stdint.h>
+
+/// Floats per vector of the kernels that this processor runs: sizes of scratch memory depend on it.
+int nibble_mixer_vector(void);
+/// The work-group that the kernels called by this thread run.
+void nibble_select_group(unsigned long group);
+
+typedef void nibble_scalar_gate_forward_kernel(
+    const float *_Nonnull query, const float *_Nonnull key, const float *_Nonnull value, const float *_Nullable gates,
+    const int *_Nullable documents, const float *_Nullable initial, float *_Nonnull output, float *_Nonnull final_state,
+    float *_Nonnull scratch, unsigned long scratch_size, int time, int heads, int key_heads, int width,
+    int value_width, int group_heads, int gates_by_token, float scale);
+nibble_scalar_gate_forward_kernel *_Nonnull nibble_scalar_gate_forward(void);
+
+typedef void nibble_scalar_gate_backward_kernel(
+    const float *_Nonnull query, const float *_Nonnull key, const float *_Nonnull value, const float *_Nullable gates,
+    const int *_Nullable documents, const float *_Nullable initial, const float *_Nonnull output_gradient,
+    const float *_Nullable final_gradient, float *_Nonnull query_gradient, float *_Nonnull key_gradient,
+    float *_Nonnull value_gradient, float *_Nullable gate_gradient, float *_Nullable initial_gradient,
+    float *_Nonnull scratch, unsigned long scratch_size, float *_Nonnull states, unsigned long states_size, int time,
+    int heads, int key_heads, int width, int value_width, int group_heads, int gates_by_token, float scale);
+nibble_scalar_gate_backward_kernel *_Nonnull nibble_scalar_gate_backward(void);
+
+typedef void nibble_scalar_gate_step_kernel(
+    const float *_Nonnull query, const float *_Nonnull key, const float *_Nonnull value, const float *_Nullable gates,
+    const int *_Nullable documents, const float *_Nullable initial, float *_Nonnull output, float *_Nonnull final_state,
+    int batch, int time, int heads, int key_heads, int width, int value_width, int gates_by_token, float scale);
+nibble_scalar_gate_step_kernel *_Nonnull nibble_scalar_gate_step(void);
+
+#endif

@@ -1,0 +1,9 @@
+// All mixers' kernels for one instruction set: included by mixers_*.c with VECTOR and VARIANT(name) defined.
+#include "CHostMixers.h"
+#include "mixers.h"
+#include "opencl_words.h"
+
+#define scalar_gate_forward VARIANT(scalar_gate_forward)
+#define scalar_gate_backward VARIANT(scalar_gate_backward)
+#define scalar_gate_step VARIANT(scalar_gate_step)
+#include "../../kernels/scalar_gate.cl"

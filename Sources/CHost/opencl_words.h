@@ -1,0 +1,44 @@
+// The words of OpenCL C in which kernels/chunk.cl and the kernels on top of it are written, for a C compiler with
+// vector extensions: the host runs the same text, one work-item per work-group.
+#ifndef NIBBLE_OPENCL_WORDS_H
+#define NIBBLE_OPENCL_WORDS_H
+
+#include <math.h>
+#include <stddef.h>
+
+#define HOST_C
+#define global
+#define kernel
+#define WORK_GROUP
+#define get_group_id(dimension) nibble_group
+#define min(a, b) ((a) < (b) ? (a) : (b))
+#define max(a, b) ((a) > (b) ? (a) : (b))
+#define exp(x) expf(x)
+
+typedef unsigned long ulong;
+
+#define VECTORS(count) \
+  typedef float float##count __attribute__((ext_vector_type(count))); \
+  typedef int int##count __attribute__((ext_vector_type(count))); \
+  typedef float loose##count __attribute__((ext_vector_type(count), aligned(4)));
+VECTORS(4)
+VECTORS(8)
+VECTORS(16)
+
+#define vload4(index, p) (*(const loose4 *)(p))
+#define vload8(index, p) (*(const loose8 *)(p))
+#define vload16(index, p) (*(const loose16 *)(p))
+#define vstore4(value, index, p) (*(loose4 *)(p) = (value))
+#define vstore8(value, index, p) (*(loose8 *)(p) = (value))
+#define vstore16(value, index, p) (*(loose16 *)(p) = (value))
+#define as_int4(x) ((int4)(x))
+#define as_int8(x) ((int8)(x))
+#define as_int16(x) ((int16)(x))
+#define as_float4(x) ((float4)(x))
+#define as_float8(x) ((float8)(x))
+#define as_float16(x) ((float16)(x))
+#define FLOAT4(a, b, c, d) ((float4){a, b, c, d})
+#define FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
+#define SELECT(no, yes, condition) AS_FLOATS(((condition) & AS_INTEGERS(yes)) | (~(condition) & AS_INTEGERS(no)))
+
+#endif

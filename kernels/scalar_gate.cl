@@ -1,0 +1,367 @@
+// scalar_gate.cl - linear attention whose state decays by one factor per head and token, in chunks
+//
+//   scalar_gate_forward   q, k [B, T, G, K], v [B, T, H, V], gate, initial state     -> o [B, T, H, V], final state
+//   scalar_gate_backward  the same, do [B, T, H, V], d(final state)
+//                         -> dq, dk [B, T, H, K] (one per head of v), dv, dgate [B, T, H], d(initial state)
+//   scalar_gate_step      the forward token by token, for decoding
+//
+//   S_t = e^{g_t} S_{t-1} + k_t v_t^T [K, V],  o_t = scale S_t^T q_t;  head h of v reads head h G / H of q and k
+//
+// Gates are absent (g = 0), one per head [H] (gates_by_token = 0) or [B, T, H]. Gates below -20 count as -20: e^-20 is
+// below the resolution of 1, and sums of larger gates would cost the small ones their digits. With documents, ids [B, T],
+// the state is 0 in front of a token whose id differs from its predecessor's. Absent operands are null pointers.
+//
+// In a chunk with rows r, s, b = cumulative sum of g, M_rs = e^{b_r - b_s} (r >= s), E = diag(e^{b_r}),
+// F = diag(e^{b_last - b_r}):
+//   O = E Q S + ((Q K^T) . M) V;   S' = e^{b_last} S + (F K)^T V
+//   dP = (dO V^T) . M;  dQ = E dO S^T + dP K;  dK = dP^T Q + F V dS'^T;  dV = ((Q K^T) . M)^T dO + F K dS'
+//   db_r = q_r dq_r - k_r dk_r;  dg_r = sum_{u >= r} db_u + <S', dS'>;  dS = e^{b_last} dS' + (E Q)^T dO
+//
+// A work-item owns `group_heads` neighbouring heads of one sequence and walks the chunks, all its heads in every chunk: rows of
+// neighbouring heads share pages and cache lines. Papers: Dao & Gu 2024 (SSD); Qin et al. 2024 (Lightning Attention-2).
+// Swift: Operations/ScalarGate*.swift
+
+#include "chunk.cl"
+
+#define LEAST_GATE -20.0f
+
+// The decays of one chunk in scratch memory.
+typedef struct {
+  global float *sums; // b [CHUNK]
+  global float *rests; // what rounding took from it [CHUNK]
+  global float *from_start; // E [CHUNK]
+  global float *to_end; // F [CHUNK]
+  global int *documents; // [CHUNK]
+  int has_gates, has_documents;
+} Decays;
+
+static inline Decays decays_at(global float *scratch, int has_gates, int has_documents) {
+  Decays d;
+  d.sums = scratch;
+  d.rests = scratch + CHUNK;
+  d.from_start = scratch + 2 * CHUNK;
+  d.to_end = scratch + 3 * CHUNK;
+  d.documents = (global int *)(scratch + 4 * CHUNK);
+  d.has_gates = has_gates;
+  d.has_documents = has_documents;
+  return d;
+}
+#define DECAY_FLOATS (5 * CHUNK)
+#define CARRY(d) ((d).from_start[CHUNK - 1]) // what is left of the state in front of the chunk
+
+// Gates [rows] with `stride` between tokens; `documents` of the sequence from the chunk's first token on, `is_first`
+// where no token stands in front of it.
+static void make_decays(Decays d, int rows, global const float *gates, int stride, global const int *documents,
+                        int is_first) {
+  // The sum in two floats: a decay within the chunk is a difference of sums that may be much larger.
+  float sum = 0.0f, rest = 0.0f;
+  for (int r = 0; r < CHUNK; r++) {
+    if (gates && r < rows) {
+      const float gate = max(gates[r * stride], LEAST_GATE) + rest;
+      const float next = sum + gate;
+      rest = gate - (next - sum);
+      sum = next;
+    }
+    d.sums[r] = sum;
+    d.rests[r] = rest;
+    if (documents) d.documents[r] = documents[min(r, rows - 1)];
+  }
+  for (int r = 0; r < CHUNK; r += VECTOR) {
+    const vector sums = LOAD(d.sums + r), rests = LOAD(d.rests + r);
+    STORE(exp_negative(sums + rests), d.from_start + r);
+    STORE(exp_negative((d.sums[CHUNK - 1] - sums) + (d.rests[CHUNK - 1] - rests)), d.to_end + r);
+  }
+  if (documents) {
+    const int before = is_first ? documents[0] : documents[-1];
+    for (int r = 0; r < CHUNK; r++) {
+      if (d.documents[r] != before) d.from_start[r] = 0.0f;
+      if (d.documents[r] != d.documents[CHUNK - 1]) d.to_end[r] = 0.0f;
+    }
+  }
+}
+
+// scores . M, up to the diagonal tiles; 0 above the diagonal.
+static void decay_scores(Decays d, global float *scores) {
+  for (int r = 0; r < CHUNK; r++) {
+    const int end = PADDED(r + 1);
+    global float *row = scores + r * CHUNK;
+    for (int s = 0; d.has_gates && s < end; s += VECTOR) {
+      // Above the diagonal the difference may be positive: it is masked before the exponential.
+      const vector difference = (d.sums[r] - LOAD(d.sums + s)) + (d.rests[r] - LOAD(d.rests + s));
+      const vector zero = (vector)(0.0f);
+      STORE(LOAD(row + s) * exp_negative(SELECT(difference, zero, difference > zero)), row + s);
+    }
+    for (int s = 0; d.has_documents && s <= r; s++) {
+      if (d.documents[s] != d.documents[r]) row[s] = 0.0f;
+    }
+    for (int s = r + 1; s < end; s++) row[s] = 0.0f;
+  }
+}
+
+// What a work-item works on.
+typedef struct {
+  int time, heads, key_heads, width, value_width; // T, H, G, K, V
+  int keys, values; // K and V padded
+  int batch, first_head, group_heads;
+} Walk;
+
+static inline Walk make_walk(int time, int heads, int key_heads, int width, int value_width, int group_heads) {
+  Walk w;
+  w.time = time;
+  w.heads = heads;
+  w.key_heads = key_heads;
+  w.width = width;
+  w.value_width = value_width;
+  w.keys = PADDED(width);
+  w.values = PADDED(value_width);
+  w.group_heads = group_heads;
+  const int groups = heads / group_heads;
+  w.batch = (int)get_group_id(0) / groups;
+  w.first_head = (int)get_group_id(0) % groups * group_heads;
+  return w;
+}
+
+// The first float of (token, head) in [B, T, heads, width].
+static inline size_t row_of(const Walk *w, int token, int head, int heads, int width) {
+  return (((size_t)w->batch * w->time + token) * heads + head) * width;
+}
+
+static inline size_t state_of(const Walk *w, int head) {
+  return ((size_t)w->batch * w->heads + head) * w->width * w->value_width;
+}
+
+static inline int key_head(const Walk *w, int head) { return head * w->key_heads / w->heads; }
+
+// The gate of (token, head); null without gates.
+static inline global const float *gate_of(const Walk *w, int token, int head, global const float *gates,
+                                          int gates_by_token) {
+  return !gates ? 0 : gates_by_token ? gates + row_of(w, token, head, w->heads, 1) : gates + head;
+}
+
+static void chunk_decays(const Walk *w, Decays d, int token, int rows, int head, global const float *gates,
+                         int gates_by_token, global const int *documents) {
+  global const int *ids = documents ? documents + (size_t)w->batch * w->time + token : 0;
+  make_decays(d, rows, gate_of(w, token, head, gates, gates_by_token), gates_by_token * w->heads, ids, token == 0);
+}
+
+// ------------------------------------------------------------------------------------------------------- forward
+// Scratch: decays, q [CHUNK, K], k^T [K, CHUNK], k [CHUNK, K], v [CHUNK, V], scores [CHUNK, CHUNK], o [CHUNK, V],
+// and a state [K, V] per head.
+
+WORK_GROUP kernel void scalar_gate_forward(
+    global const float *query, global const float *key, global const float *value, global const float *gates,
+    global const int *documents, global const float *initial, global float *output, global float *final_state,
+    global float *scratch, ulong scratch_size, int time, int heads, int key_heads, int width, int value_width,
+    int group_heads, int gates_by_token, float scale) {
+  const Walk w = make_walk(time, heads, key_heads, width, value_width, group_heads);
+  scratch += get_group_id(0) * scratch_size;
+  const Decays d = decays_at(scratch, gates != 0, documents != 0);
+  global float *q = scratch + DECAY_FLOATS, *k_transposed = q + CHUNK * w.keys, *k = k_transposed + CHUNK * w.keys;
+  global float *v = k + CHUNK * w.keys, *scores = v + CHUNK * w.values, *o = scores + CHUNK * CHUNK;
+  global float *states = o + CHUNK * w.values;
+  for (int h = 0; h < group_heads; h++) {
+    load_state(initial ? initial + state_of(&w, w.first_head + h) : 0, width, value_width, w.keys,
+               states + h * w.keys * w.values);
+  }
+  for (int token = 0; token < time; token += CHUNK) {
+    const int rows = min(CHUNK, time - token);
+    for (int h = 0; h < group_heads; h++) {
+      const int head = w.first_head + h, shared_head = key_head(&w, head);
+      global float *state = states + h * w.keys * w.values;
+      const size_t source = row_of(&w, token, shared_head, key_heads, width);
+      const size_t target = row_of(&w, token, head, heads, value_width);
+      chunk_decays(&w, d, token, rows, head, gates, gates_by_token, documents);
+      load_rows(query + source, (size_t)key_heads * width, rows, width, scale, q);
+      load_rows(key + source, (size_t)key_heads * width, rows, width, 1.0f, k);
+      load_rows(value + target, (size_t)heads * value_width, rows, value_width, 1.0f, v);
+      transpose(k, CHUNK, w.keys, k_transposed);
+      product(CHUNK, CHUNK, w.keys, C_LOWER, q, w.keys, 1, k_transposed, CHUNK, 0.0f, scores, CHUNK);
+      decay_scores(d, scores);
+      scale_rows(q, CHUNK, w.keys, d.from_start);
+      product(CHUNK, w.values, w.keys, FULL, q, w.keys, 1, state, w.values, 0.0f, o, w.values);
+      product(CHUNK, w.values, CHUNK, A_LOWER, scores, CHUNK, 1, v, w.values, 1.0f, o, w.values);
+      store_rows(o, rows, value_width, 1.0f, output + target, (size_t)heads * value_width);
+      scale_rows(k, CHUNK, w.keys, d.to_end);
+      product(w.keys, w.values, CHUNK, FULL, k, 1, w.keys, v, w.values, CARRY(d), state, w.values);
+    }
+  }
+  for (int h = 0; h < group_heads; h++) {
+    store_state(states + h * w.keys * w.values, width, value_width, final_state + state_of(&w, w.first_head + h));
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------ backward
+// The states at the chunks' starts are made again in a sweep forward and kept transposed [chunks + 1][V, K] per head.
+
+// The transposed states in front of every chunk and behind the last.
+static void sweep_states(const Walk *w, Decays d, global const float *key, global const float *value,
+                         global const float *gates, int gates_by_token, global const int *documents,
+                         global const float *initial, global float *k, global float *v, global float *states, size_t states_size) {
+  const int size = w->keys * w->values;
+  for (int h = 0; h < w->group_heads; h++) {
+    // The place of the second state is free.
+    global float *first = states + h * states_size;
+    load_state(initial ? initial + state_of(w, w->first_head + h) : 0, w->width, w->value_width, w->keys, first + size);
+    transpose(first + size, w->keys, w->values, first);
+  }
+  for (int token = 0; token < w->time; token += CHUNK) {
+    const int rows = min(CHUNK, w->time - token);
+    for (int h = 0; h < w->group_heads; h++) {
+      const int head = w->first_head + h;
+      global float *state = states + h * states_size + (size_t)(token / CHUNK) * size;
+      chunk_decays(w, d, token, rows, head, gates, gates_by_token, documents);
+      load_rows(key + row_of(w, token, key_head(w, head), w->key_heads, w->width), (size_t)w->key_heads * w->width,
+                rows, w->width, 1.0f, k);
+      load_rows(value + row_of(w, token, head, w->heads, w->value_width), (size_t)w->heads * w->value_width, rows,
+                w->value_width, 1.0f, v);
+      scale_rows(k, CHUNK, w->keys, d.to_end);
+      for (int i = 0; i < size; i += VECTOR) STORE(LOAD(state + i), state + size + i);
+      product(w->values, w->keys, CHUNK, FULL, v, 1, w->values, k, w->keys, CARRY(d), state + size, w->keys);
+    }
+  }
+}
+
+// Gradients of the gates [rows] of a chunk; `after` and its gradient are the state behind the chunk [V, K], `dots`
+// [CHUNK + V] is free.
+static void store_gate_gradients(const Walk *w, int rows, global const float *q, global const float *dq,
+                                 global const float *k, global const float *dk, global const float *after,
+                                 global const float *after_gradient, global const float *gates, int gate_stride,
+                                 global float *dots, global float *target) {
+  for (int r = 0; r < CHUNK; r++) {
+    dots[r] = dot_row(q + r * w->keys, dq + r * w->keys, w->keys) - dot_row(k + r * w->keys, dk + r * w->keys, w->keys);
+  }
+  for (int j = 0; j < w->values; j++) {
+    dots[CHUNK + j] = dot_row(after + j * w->keys, after_gradient + j * w->keys, w->keys);
+  }
+  float sum = 0.0f;
+  for (int j = 0; j < w->values; j++) sum += dots[CHUNK + j];
+  for (int r = rows - 1; r >= 0; r--) {
+    sum += dots[r];
+    target[r * w->heads] = gates[r * gate_stride] < LEAST_GATE ? 0.0f : sum;
+  }
+}
+
+// Scratch: decays, dots [CHUNK + V], q, k, dq, dk [CHUNK, K], k^T [K, CHUNK], v, do, dv [CHUNK, V], v^T [V, CHUNK], scores
+// and their gradients [CHUNK, CHUNK], the transposed gradient of a state [V, K], a state's gradient [K, V] per head.
+WORK_GROUP kernel void scalar_gate_backward(
+    global const float *query, global const float *key, global const float *value, global const float *gates,
+    global const int *documents, global const float *initial, global const float *output_gradient,
+    global const float *final_gradient, global float *query_gradient, global float *key_gradient,
+    global float *value_gradient, global float *gate_gradient, global float *initial_gradient, global float *scratch,
+    ulong scratch_size, global float *states, ulong states_size, int time, int heads, int key_heads, int width,
+    int value_width, int group_heads, int gates_by_token, float scale) {
+  const Walk w = make_walk(time, heads, key_heads, width, value_width, group_heads);
+  scratch += get_group_id(0) * scratch_size;
+  states += get_group_id(0) * group_heads * states_size;
+  const int size = w.keys * w.values;
+  const Decays d = decays_at(scratch, gates != 0, documents != 0);
+  global float *dots = scratch + DECAY_FLOATS, *q = dots + CHUNK + w.values, *k = q + CHUNK * w.keys;
+  global float *dq = k + CHUNK * w.keys, *dk = dq + CHUNK * w.keys, *k_transposed = dk + CHUNK * w.keys;
+  global float *v = k_transposed + CHUNK * w.keys, *g = v + CHUNK * w.values, *dv = g + CHUNK * w.values;
+  global float *v_transposed = dv + CHUNK * w.values, *scores = v_transposed + CHUNK * w.values;
+  global float *ds = scores + CHUNK * CHUNK, *dstate_transposed = ds + CHUNK * CHUNK;
+  global float *dstates = dstate_transposed + size;
+  sweep_states(&w, d, key, value, gates, gates_by_token, documents, initial, k, v, states, states_size);
+  for (int h = 0; h < group_heads; h++) {
+    load_state(final_gradient ? final_gradient + state_of(&w, w.first_head + h) : 0, width, value_width, w.keys,
+               dstates + h * size);
+  }
+  for (int token = (time - 1) / CHUNK * CHUNK; token >= 0; token -= CHUNK) {
+    const int rows = min(CHUNK, time - token);
+    for (int h = 0; h < group_heads; h++) {
+      const int head = w.first_head + h;
+      global float *dstate = dstates + h * size;
+      global const float *before = states + h * states_size + (size_t)(token / CHUNK) * size;
+      const size_t source = row_of(&w, token, key_head(&w, head), key_heads, width);
+      const size_t values = row_of(&w, token, head, heads, value_width);
+      const size_t target = row_of(&w, token, head, heads, width);
+      const size_t key_stride = (size_t)key_heads * width, value_stride = (size_t)heads * value_width;
+      chunk_decays(&w, d, token, rows, head, gates, gates_by_token, documents);
+      load_rows(query + source, key_stride, rows, width, scale, q);
+      load_rows(key + source, key_stride, rows, width, 1.0f, k);
+      load_rows(value + values, value_stride, rows, value_width, 1.0f, v);
+      load_rows(output_gradient + values, value_stride, rows, value_width, 1.0f, g);
+      transpose(k, CHUNK, w.keys, k_transposed);
+      transpose(v, CHUNK, w.values, v_transposed);
+      transpose(dstate, w.keys, w.values, dstate_transposed);
+      product(CHUNK, CHUNK, w.keys, C_LOWER, q, w.keys, 1, k_transposed, CHUNK, 0.0f, scores, CHUNK);
+      decay_scores(d, scores);
+      product(CHUNK, CHUNK, w.values, C_LOWER, g, w.values, 1, v_transposed, CHUNK, 0.0f, ds, CHUNK);
+      decay_scores(d, ds);
+      // dQ = E dO S^T + dP K
+      product(CHUNK, w.keys, w.values, FULL, g, w.values, 1, before, w.keys, 0.0f, dq, w.keys);
+      scale_rows(dq, CHUNK, w.keys, d.from_start);
+      product(CHUNK, w.keys, CHUNK, A_LOWER, ds, CHUNK, 1, k, w.keys, 1.0f, dq, w.keys);
+      // dK = F V dS'^T + dP^T Q
+      product(CHUNK, w.keys, w.values, FULL, v, w.values, 1, dstate_transposed, w.keys, 0.0f, dk, w.keys);
+      scale_rows(dk, CHUNK, w.keys, d.to_end);
+      product(CHUNK, w.keys, CHUNK, A_UPPER, ds, 1, CHUNK, q, w.keys, 1.0f, dk, w.keys);
+      // dV = F K dS' + P^T dO
+      product(CHUNK, w.values, w.keys, FULL, k, w.keys, 1, dstate, w.values, 0.0f, dv, w.values);
+      scale_rows(dv, CHUNK, w.values, d.to_end);
+      product(CHUNK, w.values, CHUNK, A_UPPER, scores, 1, CHUNK, g, w.values, 1.0f, dv, w.values);
+      if (gate_gradient) {
+        store_gate_gradients(&w, rows, q, dq, k, dk, before + size, dstate_transposed,
+                             gate_of(&w, token, head, gates, gates_by_token), gates_by_token * heads, dots,
+                             gate_gradient + row_of(&w, token, head, heads, 1));
+      }
+      store_rows(dq, rows, width, scale, query_gradient + target, (size_t)heads * width);
+      store_rows(dk, rows, width, 1.0f, key_gradient + target, (size_t)heads * width);
+      store_rows(dv, rows, value_width, 1.0f, value_gradient + values, value_stride);
+      // dS = e^{b_last} dS' + (E Q)^T dO
+      scale_rows(g, CHUNK, w.values, d.from_start);
+      product(w.keys, w.values, CHUNK, FULL, q, 1, w.keys, g, w.values, CARRY(d), dstate, w.values);
+    }
+  }
+  if (initial_gradient) {
+    for (int h = 0; h < group_heads; h++) {
+      store_state(dstates + h * size, width, value_width, initial_gradient + state_of(&w, w.first_head + h));
+    }
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------- step
+// A work-item owns VECTOR columns of one head's state and reads and writes them once per token: [K] rows of VECTOR.
+
+WORK_GROUP kernel void scalar_gate_step(
+    global const float *query, global const float *key, global const float *value, global const float *gates,
+    global const int *documents, global const float *initial, global float *output, global float *final_state,
+    int batch, int time, int heads, int key_heads, int width, int value_width, int gates_by_token, float scale) {
+  const int pieces = (value_width + VECTOR - 1) / VECTOR;
+  const int item = (int)get_group_id(0);
+  const int first = item % pieces * VECTOR, columns = min(VECTOR, value_width - first);
+  const int head = item / pieces % heads, sequence = item / pieces / heads;
+  const size_t place = ((size_t)sequence * heads + head) * width * value_width + first;
+  for (int t = 0; t < time; t++) {
+    const size_t token = (size_t)sequence * time + t;
+    const size_t source = (token * key_heads + head * key_heads / heads) * width;
+    const size_t target = (token * heads + head) * value_width + first;
+    global const float *from = t == 0 ? initial : final_state;
+    float decay = gates ? exp(max(gates[gates_by_token ? token * heads + head : head], LEAST_GATE)) : 1.0f;
+    if (documents && t > 0 && documents[token] != documents[token - 1]) decay = 0.0f;
+    if (columns == VECTOR) {
+      const vector v = LOAD(value + target);
+      vector o = (vector)(0.0f);
+      for (int i = 0; i < width; i++) {
+        const size_t row = place + (size_t)i * value_width;
+        const vector old = from ? LOAD(from + row) : (vector)(0.0f);
+        const vector new = FMA(old, (vector)(decay), v * key[source + i]);
+        STORE(new, final_state + row);
+        o = FMA(new, (vector)(query[source + i]), o);
+      }
+      STORE(o * scale, output + target);
+      continue;
+    }
+    for (int j = 0; j < columns; j++) {
+      float o = 0.0f;
+      for (int i = 0; i < width; i++) {
+        const size_t row = place + (size_t)i * value_width + j;
+        const float old = from ? from[row] : 0.0f;
+        const float new = old * decay + value[target + j] * key[source + i];
+        final_state[row] = new;
+        o += new * query[source + i];
+      }
+      output[target + j] = o * scale;
+    }
+  }
+}
