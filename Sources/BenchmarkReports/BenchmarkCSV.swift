@@ -31,11 +31,11 @@ extension BenchmarkReport {
       ("failure", row?.failure ?? ""), ("worst_error_share", text(row?.verification.worst)),
       ("samples", figures.map { "\($0.samples.count)" } ?? ""), ("median_s", text(figures?.median)),
       ("lower_quartile_s", text(figures?.lowerQuartile)), ("upper_quartile_s", text(figures?.upperQuartile)),
-      ("event_s", text(figures?.eventSeconds)), ("work_flop", text(figures?.cost?.flops)),
-      ("traffic_bytes", text(figures?.cost?.bytes)),
+      ("event_s", text(figures?.eventSeconds)), ("flops", text(figures?.cost?.flops)),
+      ("bytes", text(figures?.cost?.bytes)), ("tokens_per_s", text(figures?.tokensPerSecond)),
       ("gflops", text(figures?.flopsPerSecond.map { $0 / 1e9 })),
-      ("gbytes_per_s", text(figures?.bytesPerSecond.map { $0 / 1e9 })),
-      ("share_of_peak", text(figures?.shareOfPeak)),
+      ("gb_per_s", text(figures?.bytesPerSecond.map { $0 / 1e9 })),
+      ("share_of_fma_peak", text(figures?.shareOfPeak)),
       ("share_of_sgemm_peak", text(figures?.shareOfSgemmPeak)), ("share_of_copy", text(figures?.shareOfCopy)),
     ]
     cells += rivals.map { rival in

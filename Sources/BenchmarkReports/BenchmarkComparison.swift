@@ -38,7 +38,9 @@ public struct BenchmarkComparison: Sendable, Hashable {
   public let onlyNow: [BenchmarkRow]
   /// Rows of then without a partner.
   public let onlyEarlier: [BenchmarkRow]
-  /// What differs between the two machines, one sentence each.
+  /// Rows of ours then without a partner: a gate must not open because they are gone.
+  public var vanished: [BenchmarkRow] { onlyEarlier.filter { !$0.isRival } }
+  /// What differs between the two machines, and between the configurations of the same rows, one sentence each.
   public let differences: [String]
   private let places: [Int: Int]
 
@@ -62,7 +64,25 @@ public struct BenchmarkComparison: Sendable, Hashable {
     self.places = places
     onlyNow = alone
     onlyEarlier = zip(Self.keys(earlier.rows), earlier.rows).filter { partners[$0.0] != nil }.map(\.1)
-    differences = report.environment.differences(from: earlier.environment)
+    differences =
+      report.environment.differences(from: earlier.environment) + Self.reconfigured(report, since: earlier)
+  }
+
+  /// One sentence for each configuration that has changed, whatever the number of rows that use it.
+  private static func reconfigured(_ report: BenchmarkReport, since earlier: BenchmarkReport) -> [String] {
+    func all(_ report: BenchmarkReport) -> [String: Set<String>] {
+      report.rows.flatMap { row in row.configurations.map { (row.device + " " + $0.key, text($0.value)) } }
+        .reduce(into: [:]) { $0[$1.0, default: []].insert($1.1) }
+    }
+    func text(_ parameters: [String: Int]) -> String {
+      parameters.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+    }
+    let then = all(earlier)
+    return all(report).sorted { $0.key < $1.key }.compactMap { key, now in
+      guard let then = then[key], then != now else { return nil }
+      let texts = [then, now].map { $0.sorted().joined(separator: " or ") }
+      return "the configuration of \(key) was '\(texts[0])' and is now '\(texts[1])'"
+    }
   }
 
   /// The comparison of the report's row with this index; nil for a row without a partner.

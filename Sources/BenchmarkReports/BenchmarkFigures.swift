@@ -10,6 +10,8 @@ struct BenchmarkFigures {
   /// Seconds on the device's clock.
   let eventSeconds: Double?
   let samples: [Double]
+  /// Of one execution.
+  private let tokens: Int?
   let cost: Cost?
   private let roof: DeviceRoof?
 
@@ -19,12 +21,14 @@ struct BenchmarkFigures {
     (lowerQuartile, upperQuartile) = quartiles
     eventSeconds = row.eventSeconds
     samples = row.samples
+    tokens = row.tokens
     cost = row.cost
     self.roof = roof
   }
 
   /// The interquartile range as a share of the median.
   var relativeSpread: Double { median > 0 ? (upperQuartile - lowerQuartile) / median : 0 }
+  var tokensPerSecond: Double? { rate(tokens.map(Double.init)) }
   var flopsPerSecond: Double? { rate(cost?.flops) }
   var bytesPerSecond: Double? { rate(cost?.bytes) }
   /// Of the device's measured FMA peak.
@@ -53,13 +57,13 @@ struct BenchmarkFigures {
 /// Times and rates as people read them: three significant digits.
 public enum BenchmarkText {
   /// `3.16 ms`.
-  static func time(_ seconds: Double) -> String {
+  public static func time(_ seconds: Double) -> String {
     let unit = unit(for: seconds)
     return Numbers.significant(seconds * unit.perSecond) + " " + unit.name
   }
 
   /// `3.10 to 3.22 ms`: both in the unit of the larger.
-  static func range(_ low: Double, _ high: Double) -> String {
+  public static func range(_ low: Double, _ high: Double) -> String {
     let unit = unit(for: high)
     return "\(Numbers.significant(low * unit.perSecond)) to \(Numbers.significant(high * unit.perSecond)) "
       + unit.name

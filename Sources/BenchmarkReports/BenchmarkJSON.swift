@@ -25,14 +25,14 @@ extension BenchmarkReport {
     JSONObject(
       [("schema", .integer(Int64(Self.schema))), ("kind", .string(kind))] + environment.json.members + [
         ("roofs", .array(roofs.map(json)))
-      ])
+      ] + details.map { ($0.key, $0.value) })
   }
 
   private func json(_ roof: DeviceRoof) -> JSON {
     [
-      "device": .string(roof.device), "peak_gflops": .number(roof.flopsPerSecond / 1e9),
+      "device": .string(roof.device), "fma_peak_gflops": .number(roof.flopsPerSecond / 1e9),
       "sgemm_peak_gflops": .optional(roof.sgemmPeak.map { $0 / 1e9 }),
-      "copy_gbytes_per_s": .number(roof.bytesPerSecond / 1e9),
+      "copy_gb_per_s": .number(roof.bytesPerSecond / 1e9),
     ]
   }
 
@@ -59,23 +59,39 @@ extension BenchmarkReport {
       "median_s": .optional(figures?.median), "lower_quartile_s": .optional(figures?.lowerQuartile),
       "upper_quartile_s": .optional(figures?.upperQuartile), "event_s": .optional(figures?.eventSeconds),
       "samples_s": figures.map { .array($0.samples.map { .number($0) }) } ?? .null,
-      "work_flop": .optional(figures?.cost?.flops), "traffic_bytes": .optional(figures?.cost?.bytes),
+      "executions_per_sample": .optional(figures.map { _ in row.executionsPerSample }),
+      "flops": .optional(figures?.cost?.flops), "bytes": .optional(figures?.cost?.bytes),
+      "tokens": .optional(row.tokens), "tokens_per_s": .optional(figures?.tokensPerSecond),
       "gflops": .optional(figures?.flopsPerSecond.map { $0 / 1e9 }),
-      "gbytes_per_s": .optional(figures?.bytesPerSecond.map { $0 / 1e9 }),
-      "share_of_peak": .optional(figures?.shareOfPeak),
+      "gb_per_s": .optional(figures?.bytesPerSecond.map { $0 / 1e9 }),
+      "share_of_fma_peak": .optional(figures?.shareOfPeak),
       "share_of_sgemm_peak": .optional(figures?.shareOfSgemmPeak),
       "share_of_copy": .optional(figures?.shareOfCopy), "speed_against": .object(JSONObject(speeds)),
+      "configurations": .object(
+        JSONObject(
+          row.configurations.sorted { $0.key < $1.key }.map { configurationMember($0.key, $0.value) })),
     ]
   }
+}
+
+/// A configuration under its problem's name.
+private func configurationMember(_ name: String, _ parameters: [String: Int]) -> (key: String, value: JSON) {
+  let members = parameters.sorted { $0.key < $1.key }.map {
+    (key: $0.key, value: JSON.integer(Int64($0.value)))
+  }
+  return (name, .object(JSONObject(members)))
 }
 
 extension BenchmarkEnvironment {
   var json: JSON {
     [
       "command": .string(command), "date": .string(date), "version": .string(version),
-      "revision": .optional(revision), "system": .string(machine.system),
+      "revision": .optional(revision), "build": .string(build), "system": .string(machine.system),
       "processor": .optional(machine.processor), "processor_clock_hz": .optional(machine.clock),
       "host_threads": .integer(Int64(hostThreads)), "blas": .string(blas),
+      "blas_threads": .integer(Int64(blasThreads)),
+      "variables": .object(
+        JSONObject(variables.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })),
       "devices": .array(
         devices.map {
           [
@@ -117,6 +133,7 @@ extension BenchmarkRow.Parameter {
 
 extension JSON {
   static func optional(_ value: Double?) -> JSON { value.map { .number($0) } ?? .null }
+  static func optional(_ value: Int?) -> JSON { value.map { .integer(Int64($0)) } ?? .null }
   static func optional(_ value: String?) -> JSON { value.map { .string($0) } ?? .null }
 
   /// The members of an object, none of any other kind.

@@ -43,8 +43,8 @@ struct BenchmarkReader {
     let parameters = try (fields.value["parameters"]?.objectValue).orThrow(
       fields.damaged("no object 'parameters'"))
     var cost: Cost?
-    if let flops = fields.value["work_flop"]?.doubleValue,
-      let bytes = fields.value["traffic_bytes"]?.doubleValue
+    if let flops = fields.value["flops"]?.doubleValue,
+      let bytes = fields.value["bytes"]?.doubleValue
     {
       cost = Cost(flops: flops, bytes: bytes)
     }
@@ -58,9 +58,22 @@ struct BenchmarkReader {
           entry.key, try text.orThrow(fields.damaged("parameter '\(entry.key)' is \(entry.value.kind)")))
       },
       device: try fields.string("device"), samples: samples,
-      eventSeconds: fields.value["event_s"]?.doubleValue,
-      cost: cost, verification: try verification(fields),
+      executionsPerSample: fields.value["executions_per_sample"]?.integerValue ?? 1,
+      eventSeconds: fields.value["event_s"]?.doubleValue, cost: cost,
+      tokens: fields.value["tokens"]?.integerValue, configurations: configurations(fields),
+      verification: try verification(fields),
       isRival: try (fields.value["rival"]?.boolValue).orThrow(fields.damaged("no Boolean 'rival'")))
+  }
+
+  private func configurations(_ fields: Fields) -> [String: [String: Int]] {
+    let members = fields.value["configurations"]?.objectValue ?? [:]
+    return Dictionary(
+      uniqueKeysWithValues: members.map { member in
+        let parameters = (member.value.objectValue ?? [:]).compactMap { parameter in
+          parameter.value.integerValue.map { (parameter.key, $0) }
+        }
+        return (member.key, Dictionary(uniqueKeysWithValues: parameters))
+      })
   }
 
   private func verification(_ fields: Fields) throws -> BenchmarkRow.Verification {
@@ -74,9 +87,18 @@ struct BenchmarkReader {
 
   private func roof(_ fields: Fields) throws -> DeviceRoof {
     DeviceRoof(
-      device: try fields.string("device"), flopsPerSecond: try fields.number("peak_gflops") * 1e9,
-      bytesPerSecond: try fields.number("copy_gbytes_per_s") * 1e9,
+      device: try fields.string("device"), flopsPerSecond: try fields.number("fma_peak_gflops") * 1e9,
+      bytesPerSecond: try fields.number("copy_gb_per_s") * 1e9,
       sgemmPeak: fields.value["sgemm_peak_gflops"]?.doubleValue.map { $0 * 1e9 })
+  }
+
+  private func variables(_ fields: Fields) throws -> [String: String] {
+    let members = try (fields.value["variables"]?.objectValue).orThrow(
+      fields.damaged("no object 'variables'"))
+    return Dictionary(
+      uniqueKeysWithValues: try members.map { member in
+        (member.key, try (member.value.stringValue).orThrow(fields.damaged("a variable that is no text")))
+      })
   }
 
   private func environment(_ fields: Fields) throws -> BenchmarkEnvironment {
@@ -84,10 +106,12 @@ struct BenchmarkReader {
     return BenchmarkEnvironment(
       command: try fields.string("command"), date: try fields.string("date"),
       version: try fields.string("version"), revision: fields.value["revision"]?.stringValue,
+      build: try fields.string("build"),
       machine: MachineDescription(
         system: try fields.string("system"), processor: fields.value["processor"]?.stringValue,
         clock: fields.value["processor_clock_hz"]?.doubleValue),
       hostThreads: try fields.integer("host_threads"), blas: try fields.string("blas"),
+      blasThreads: try fields.integer("blas_threads"), variables: try variables(fields),
       devices: try fields.array("devices").map {
         .init(
           name: try $0.string("name"), product: try $0.string("product"), driver: try $0.string("driver"),

@@ -1,17 +1,24 @@
 public import Engine
+public import Files
 
 /// The rows of one call of `nibble bench` with what is needed to believe them.
 ///
 /// A row with a wrong result shows no number in any rendering: all of them read ``BenchmarkFigures``.
-public struct BenchmarkReport: Sendable, Hashable {
+public struct BenchmarkReport: Sendable, Equatable {
   /// The number of this form of results, in every file and JSON object.
-  public static let schema = 1
+  ///
+  /// `docs/benchmarks.md` says what every key means.
+  public static let schema = 2
 
   /// The measured rows in the order in which they are shown; rivals among them.
   public var rows: [BenchmarkRow]
   /// What the devices can do at most, measured in the same run.
   public var roofs: [DeviceRoof]
   public var environment: BenchmarkEnvironment
+  /// Sentences about the rows, for people.
+  public var notes: [String] = []
+  /// Further members of the object, after those that every report has; not read back.
+  public var details: JSONObject = [:]
 
   public init(rows: [BenchmarkRow], roofs: [DeviceRoof], environment: BenchmarkEnvironment) {
     self.rows = rows
@@ -33,18 +40,11 @@ public struct BenchmarkReport: Sendable, Hashable {
 
   /// How many times as fast a row of ours is as a rival beside it; nil if one of the two has no number.
   func speed(at index: Int, against rival: String) -> Double? {
-    guard !rows[index].isRival, let time = rows[index].median, time > 0 else { return nil }
-    let beside = rows.indices.first { rows[$0].device == rival && ours(at: $0) == index }
-    return beside.flatMap { rows[$0].median }.map { $0 / time }
+    RivalComparison.pairs(of: rows).first { $0.ours == index && rows[$0.rival].device == rival }?.ratio
   }
 
   /// The row of ours in front of a rival's, if both solve one problem; nil for a row of ours.
-  private func ours(at index: Int) -> Int? {
-    guard rows[index].isRival, let place = rows[..<index].lastIndex(where: { !$0.isRival }) else {
-      return nil
-    }
-    return BenchmarkProblem(rows[place]) == BenchmarkProblem(rows[index]) ? place : nil
-  }
+  private func ours(at index: Int) -> Int? { RivalComparison.place(ofOursBeside: index, in: rows) }
 }
 
 /// What was timed, whoever did it: benchmark and parameters in any order.
@@ -62,12 +62,6 @@ extension BenchmarkRow {
   /// Why the result is wrong; nil for one that is not.
   var failure: String? {
     if case .failed(let reason) = verification { reason } else { nil }
-  }
-
-  /// `matmul m 512, n 512 on pocl:0`, for sentences.
-  var title: String {
-    let listed = parameters.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
-    return benchmark + (listed.isEmpty ? "" : " " + listed) + " on " + device
   }
 
   func value(of parameter: String) -> String? { parameters.first { $0.name == parameter }?.value }

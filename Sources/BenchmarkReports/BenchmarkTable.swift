@@ -28,12 +28,13 @@ extension BenchmarkReport {
     let load = environment.load
     var run = [environment.date, "nibble " + environment.version]
     if let revision = environment.revision { run.append("revision " + revision) }
+    if environment.build != BenchmarkEnvironment.release { run.append("a \(environment.build) build") }
     run += ["\(environment.hostThreads) host threads", environment.blas]
     if let before = load.averageBefore, let after = load.averageAfter {
       run.append(
         "load \(Numbers.fixed(before, decimals: 2)) before, \(Numbers.fixed(after, decimals: 2)) after")
     }
-    return failures + rivalSummaries + devices + [run.joined(separator: glyphs.separator)]
+    return failures + notes + rivalSummaries + devices + [run.joined(separator: glyphs.separator)]
       + (load.note.map { [$0] } ?? [])
   }
 
@@ -54,6 +55,9 @@ extension BenchmarkReport {
     }
   }
 
+  /// Parameters beside which a line has room for figures.
+  private static let mostParameters = 7
+
   private func table(
     of places: [Int], parameters: [String], style: Style, glyphs: Glyphs,
   ) -> Table {
@@ -71,7 +75,11 @@ extension BenchmarkReport {
       add(title, .right, priority: priority) { self.figures(at: $0).flatMap(value).map(text) }
     }
     add("BENCHMARK", .left) { self.rows[$0].benchmark }
-    for name in parameters { add(name, .automatic) { self.rows[$0].value(of: name) } }
+    for (place, name) in parameters.enumerated() {
+      // Where there are very many, the first one names the problem.
+      let isDetail = parameters.count > Self.mostParameters && place > 0
+      add(name, .automatic, priority: isDetail ? 6 : 0) { self.rows[$0].value(of: name) }
+    }
     add("DEVICE", .left) { self.rows[$0].device }
     add("TIME", .right) { index in
       self.figures(at: index).map { style.applied(.emphasis, to: BenchmarkText.time($0.median)) }
@@ -79,6 +87,7 @@ extension BenchmarkReport {
     add("QUARTILES", .right, priority: 5) { index in
       self.figures(at: index).map { BenchmarkText.range($0.lowerQuartile, $0.upperQuartile) }
     }
+    figure("TOKENS/s", priority: 0, \.tokensPerSecond) { Numbers.significant($0) }
     figure("GFLOP/s", priority: 1, \.flopsPerSecond, BenchmarkText.giga)
     figure("OF PEAK", priority: 3, \.shareOfPeak, Numbers.percent)
     figure("OF SGEMM", priority: 4, \.shareOfSgemmPeak, Numbers.percent)

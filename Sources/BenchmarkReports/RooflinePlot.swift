@@ -80,11 +80,14 @@ public struct RooflinePlot {
 public enum RooflineError: UserError, Hashable {
   /// No row has both arithmetic and traffic and a right result.
   case noPoints(rows: Int)
+  /// The benchmark computes nothing.
+  case noArithmetic
 
   public var message: String { "--roofline has nothing to draw" }
 
   public var details: [String] {
     switch self {
+    case .noArithmetic: ["copies and launches have no FLOPs"]
     case .noPoints(let rows): ["none of the \(rows) rows has FLOPs, bytes and a right result"]
     }
   }

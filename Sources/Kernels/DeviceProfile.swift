@@ -52,8 +52,17 @@ public struct DeviceProfile: Sendable, Hashable {
   public internal(set) var commands: [Command] = []
   /// Commands whose times the driver did not give.
   public internal(set) var lostCommands = 0
+  /// Positions in ``works`` of the operations that they belong to.
+  public internal(set) var incompleteWorks: Set<Int> = []
+  /// The kernel configurations that were looked up.
+  public internal(set) var configurations: [TuningKey: [String: Int]] = [:]
   /// From the first call to the end of waiting.
   public internal(set) var host: Span
+
+  /// ``configurations`` as `family/problem`.
+  public var namedConfigurations: [String: [String: Int]] {
+    Dictionary(uniqueKeysWithValues: configurations.map { ($0.key.name, $0.value) })
+  }
 
   /// What all kernels took together.
   public var kernelSeconds: Double {

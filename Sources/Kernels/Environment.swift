@@ -28,6 +28,14 @@ public enum EnvironmentVariable: String, CaseIterable, Sendable {
     return value.isEmpty ? nil : value
   }
 
+  /// What of an environment can change results and times: our variables, PoCL's and OpenBLAS's.
+  public static func influences(in environment: [String: String]) -> [String: String] {
+    let ours = Set(allCases.map(\.rawValue))
+    return environment.filter { name, value in
+      !value.isEmpty && (ours.contains(name) || name.hasPrefix("POCL_") || name.hasPrefix("OPENBLAS_"))
+    }
+  }
+
   /// The level of ``debug``, 0 when unset.
   public static let debugLevel: Int = debug.value.flatMap { Int($0) } ?? 0
 

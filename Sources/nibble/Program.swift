@@ -7,6 +7,15 @@ import Terminal
 enum Program {
   static let version = "0.1.0"
 
+  /// How this program was compiled.
+  static var build: String {
+    #if DEBUG
+      "debug"
+    #else
+      "release"
+    #endif
+  }
+
   /// Runs the verb that the arguments name and leaves with the code it asks for.
   static func run(_ arguments: [String]) -> Never {
     ignoreBrokenPipeSignal()

@@ -103,6 +103,30 @@ import Testing
     #expect(said.contains("only in before: matmul m 512, form nt on pocl:1"))
   }
 
+  @Test func rowsOfOursThatAreGoneAreNamed() {
+    let now = BenchmarkReport(rows: [Fixed.ours], roofs: [], environment: Fixed.environment)
+    let comparison = BenchmarkComparison(now, against: Fixed.report, name: "before")
+    #expect(comparison.onlyEarlier == [Fixed.rival, Fixed.red])
+    #expect(comparison.vanished == [Fixed.red])
+  }
+
+  @Test func otherVariablesBuildsAndConfigurationsAreDifferences() {
+    var now = Fixed.report
+    now.environment.variables = ["NIBBLE_TUNING": "off", "NIBBLE_CACHE": "/x"]
+    now.environment.build = "debug"
+    now.environment.blasThreads = 1
+    now.rows[0].configurations["matmul/nt large"] = ["depth": 256, "rows": 12]
+    let comparison = BenchmarkComparison(now, against: Fixed.report, name: "before")
+    #expect(
+      comparison.differences == [
+        "the number of BLAS threads was '2' and is now '1'", "the build was 'release' and is now 'debug'",
+        "NIBBLE_TUNING was '' and is now 'off'", "POCL_AFFINITY was '1' and is now ''",
+        "the configuration of pocl:0 matmul/nt large was 'depth=384 rows=12' and is now "
+          + "'depth=256 rows=12 or depth=384 rows=12'",
+      ])
+    #expect(now.captions().contains { $0.contains("a debug build") })
+  }
+
   @Test func longListsOfRowsAreCut() throws {
     var now = Fixed.report
     now.rows += (0..<9).map { Fixed.matmul("pocl:0", samples: [1], form: "form \($0)") }

@@ -33,10 +33,10 @@ import Testing
     #expect(
       Fixed.report.csv()
         == #"""
-        benchmark,m,form,device,verification,failure,worst_error_share,samples,median_s,lower_quartile_s,upper_quartile_s,event_s,work_flop,traffic_bytes,gflops,gbytes_per_s,share_of_peak,share_of_sgemm_peak,share_of_copy,speed_against_openblas,date,loaded
-        matmul,512,nt,pocl:0,passed,,0.25,5,0.001,0.001,0.001,0.0005,100000000.0,4000000.0,100.0,4.0,0.5,0.625,0.25,1.25,2026-11-21T02:14:05Z,no
-        matmul,512,nt,openblas,passed,,0.25,5,0.00125,0.00125,0.00125,0.0005,100000000.0,4000000.0,80.0,3.2,0.4,0.5,0.2,,2026-11-21T02:14:05Z,no
-        matmul,512,tn,pocl:0,failed,"the result differs, see verify",,,,,,,,,,,,,,,2026-11-21T02:14:05Z,no
+        benchmark,m,form,device,verification,failure,worst_error_share,samples,median_s,lower_quartile_s,upper_quartile_s,event_s,flops,bytes,tokens_per_s,gflops,gb_per_s,share_of_fma_peak,share_of_sgemm_peak,share_of_copy,speed_against_openblas,date,loaded
+        matmul,512,nt,pocl:0,passed,,0.25,5,0.001,0.001,0.001,0.0005,100000000.0,4000000.0,,100.0,4.0,0.5,0.625,0.25,1.25,2026-11-21T02:14:05Z,no
+        matmul,512,nt,openblas,passed,,0.25,5,0.00125,0.00125,0.00125,0.0005,100000000.0,4000000.0,,80.0,3.2,0.4,0.5,0.2,,2026-11-21T02:14:05Z,no
+        matmul,512,tn,pocl:0,failed,"the result differs, see verify",,,,,,,,,,,,,,,,2026-11-21T02:14:05Z,no
 
         """#)
   }
@@ -63,17 +63,22 @@ import Testing
       Fixed.report.json().serialized(.pretty)
         == #"""
         {
-          "schema": 1,
+          "schema": 2,
           "kind": "benchmark",
           "command": "nibble bench matmul --sizes 512",
           "date": "2026-11-21T02:14:05Z",
           "version": "0.1.0",
           "revision": "3f2a91c",
+          "build": "release",
           "system": "Linux 6.1.0 x86_64",
           "processor": "AMD EPYC",
           "processor_clock_hz": 2500000000.0,
           "host_threads": 2,
           "blas": "OpenBLAS 0.3.21 Zen",
+          "blas_threads": 2,
+          "variables": {
+            "POCL_AFFINITY": "1"
+          },
           "devices": [
             {
               "name": "pocl:0",
@@ -92,9 +97,9 @@ import Testing
           "roofs": [
             {
               "device": "pocl:0",
-              "peak_gflops": 200.0,
+              "fma_peak_gflops": 200.0,
               "sgemm_peak_gflops": 160.0,
-              "copy_gbytes_per_s": 16.0
+              "copy_gb_per_s": 16.0
             }
           ],
           "rows": [
@@ -120,15 +125,24 @@ import Testing
                 0.001,
                 0.001
               ],
-              "work_flop": 100000000.0,
-              "traffic_bytes": 4000000.0,
+              "executions_per_sample": 12,
+              "flops": 100000000.0,
+              "bytes": 4000000.0,
+              "tokens": null,
+              "tokens_per_s": null,
               "gflops": 100.0,
-              "gbytes_per_s": 4.0,
-              "share_of_peak": 0.5,
+              "gb_per_s": 4.0,
+              "share_of_fma_peak": 0.5,
               "share_of_sgemm_peak": 0.625,
               "share_of_copy": 0.25,
               "speed_against": {
                 "openblas": 1.25
+              },
+              "configurations": {
+                "matmul/nt large": {
+                  "depth": 384,
+                  "rows": 12
+                }
               }
             },
             {
@@ -153,14 +167,18 @@ import Testing
                 0.00125,
                 0.00125
               ],
-              "work_flop": 100000000.0,
-              "traffic_bytes": 4000000.0,
+              "executions_per_sample": 12,
+              "flops": 100000000.0,
+              "bytes": 4000000.0,
+              "tokens": null,
+              "tokens_per_s": null,
               "gflops": 80.0,
-              "gbytes_per_s": 3.2,
-              "share_of_peak": 0.4,
+              "gb_per_s": 3.2,
+              "share_of_fma_peak": 0.4,
               "share_of_sgemm_peak": 0.5,
               "share_of_copy": 0.2,
-              "speed_against": {}
+              "speed_against": {},
+              "configurations": {}
             },
             {
               "benchmark": "matmul",
@@ -178,14 +196,23 @@ import Testing
               "upper_quartile_s": null,
               "event_s": null,
               "samples_s": null,
-              "work_flop": null,
-              "traffic_bytes": null,
+              "executions_per_sample": null,
+              "flops": null,
+              "bytes": null,
+              "tokens": null,
+              "tokens_per_s": null,
               "gflops": null,
-              "gbytes_per_s": null,
-              "share_of_peak": null,
+              "gb_per_s": null,
+              "share_of_fma_peak": null,
               "share_of_sgemm_peak": null,
               "share_of_copy": null,
-              "speed_against": {}
+              "speed_against": {},
+              "configurations": {
+                "matmul/nt large": {
+                  "depth": 384,
+                  "rows": 12
+                }
+              }
             }
           ],
           "rivals": [

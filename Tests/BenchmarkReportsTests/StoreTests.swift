@@ -36,6 +36,7 @@ import Testing
   private var readBack: BenchmarkReport {
     var report = Fixed.report
     report.rows[2].samples = []
+    report.rows[2].executionsPerSample = 1
     report.rows[2].eventSeconds = nil
     report.rows[2].cost = nil
     return report
@@ -87,9 +88,9 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "{}", "[]", "{\"kind\":\"row\"}", "{\"kind\":\"run\",\"schema\":1}",
-    "{\"kind\":\"run\",\"schema\":2}",
-    "{\"kind\":\"run\"", "{\"kind\":\"run\",\"schema\":1}\n{\"kind\":\"run\",\"schema\":1}",
+    "", "{}", "[]", "{\"kind\":\"row\"}", "{\"kind\":\"run\",\"schema\":2}",
+    "{\"kind\":\"run\",\"schema\":3}",
+    "{\"kind\":\"run\"", "{\"kind\":\"run\",\"schema\":2}\n{\"kind\":\"run\",\"schema\":2}",
   ])
   func refusesDamagedFiles(_ text: String) throws {
     try workplace.write(text, to: "bad.jsonl")

@@ -7,7 +7,7 @@ enum Fixed {
     command: "nibble bench matmul --sizes 512", date: "2026-11-21T02:14:05Z", version: "0.1.0",
     revision: "3f2a91c",
     machine: MachineDescription(system: "Linux 6.1.0 x86_64", processor: "AMD EPYC", clock: 2.5e9),
-    hostThreads: 2, blas: "OpenBLAS 0.3.21 Zen",
+    hostThreads: 2, blas: "OpenBLAS 0.3.21 Zen", blasThreads: 2, variables: ["POCL_AFFINITY": "1"],
     devices: [.init(name: "pocl:0", product: "AMD EPYC (PoCL 3.1)", driver: "3.1", computeUnits: 2)],
     load: MachineLoad(averageBefore: 0.5, averageAfter: 1.25, otherProcessShare: 0.01, processors: 2))
 
@@ -30,7 +30,8 @@ enum Fixed {
   ) -> BenchmarkRow {
     BenchmarkRow(
       benchmark: "matmul", parameters: [.init("m", "512"), .init("form", form)], device: device,
-      samples: samples, eventSeconds: 0.0005, cost: Cost(flops: 1e8, bytes: 4e6), verification: verification,
-      isRival: isRival)
+      samples: samples, executionsPerSample: 12, eventSeconds: 0.0005, cost: Cost(flops: 1e8, bytes: 4e6),
+      configurations: isRival ? [:] : ["matmul/nt large": ["depth": 384, "rows": 12]],
+      verification: verification, isRival: isRival)
   }
 }

@@ -1,4 +1,5 @@
 import Files
+import Glibc
 import Testing
 
 /// `nibble bench`: its rows in every format, kept, compared and drawn.
@@ -16,11 +17,13 @@ import Testing
     #expect(first.code == 0)
     let report = try #require(try first.json().first)
     #expect(try first.json().count == 1)
-    #expect(report["schema"]?.integerValue == 1)
+    #expect(report["schema"]?.integerValue == 2)
     let row = try #require(report["rows"]?.arrayValue?.first)
     #expect(row["parameters"]?["m"]?.integerValue == 24)
     #expect(row["verification"]?.stringValue == "passed")
     #expect(row["samples_s"]?.arrayValue?.isEmpty == false)
+    #expect((row["executions_per_sample"]?.integerValue ?? 0) > 1)
+    #expect(report["build"]?.stringValue == "release" || report["build"]?.stringValue == "debug")
     #expect(report["roofs"]?.arrayValue?.first?["device"]?.stringValue == "cpu")
     #expect(try program.workplace.text("roof.svg").hasPrefix("<svg "))
     #expect(try program.workplace.text("kept/before.jsonl").split(separator: "\n").count > 1)
@@ -51,14 +54,56 @@ import Testing
     #expect(third.narration.contains("gate: matmul"))
   }
 
+  @Test func whatHasNoArithmeticIsNotDrawn() throws {
+    for benchmark in ["copy", "launch"] {
+      let ending = try program.run("bench \(benchmark) --device cpu --roofline x.svg -v")
+      #expect(ending.code == 2 && ending.narration.contains("have no FLOPs"), "\(ending.narration)")
+      #expect(!ending.narration.contains("measuring"))
+    }
+    #expect(try bench("-v").narration.contains("measuring the roof"))
+  }
+
+  @Test func rowsThatAreGoneShutTheGate() throws {
+    let line = "bench matmul --device cpu --budget 0.02 --results kept"
+    #expect(try program.run(line + " --sizes 24,32 --save both").code == 0)
+    let ending = try program.run(line + " --sizes 24 --against both --gate 1000")
+    #expect(ending.code == 1)
+    #expect(ending.narration.contains("gate: matmul form nn, m 32, n 32, k 32 on cpu: missing"))
+  }
+
+  /// Ctrl-C leaves the kept result as it was.
+  @Test func anInterruptedResultReplacesNothing() throws {
+    #expect(try bench("--save before --results kept").code == 0)
+    let kept = try program.workplace.bytes("kept/before.jsonl")
+    let line = "bench matmul --sizes 24,32,512 --device cpu --budget 20 --save before --results kept"
+    let words = (line + " --overwrite --against before --gate 1 -v").split(separator: " ").map(String.init)
+    let running = try program.start(words)
+    try running.waitForNarration("measuring the roof")
+    running.send(SIGINT)
+    let ending = try running.wait()
+    #expect(ending.code == 130, "\(ending.narration)")
+    #expect(ending.narration.contains("nothing is kept as before"), "\(ending.narration)")
+    #expect(try program.workplace.bytes("kept/before.jsonl") == kept)
+  }
+
+  @Test func decodingTellsItsTokensPerSecond() throws {
+    let ending = try program.run("bench decode --config tiny --context 4 --device cpu --budget 0.05 --json")
+    let row = try #require(try ending.json().first?["rows"]?.arrayValue?.first)
+    let median = try #require(row["median_s"]?.doubleValue)
+    #expect(row["tokens"]?.integerValue == 1)
+    #expect(abs((row["tokens_per_s"]?.doubleValue ?? 0) * median - 1) < 1e-9)
+  }
+
   @Test(arguments: [
     ("--csv --markdown", "contradict"), ("--csv --json", "contradict"), ("--markdown --json", "contradict"),
     ("--gate 5", "--against"), ("--overwrite", "--save"), ("--results x", "--save"),
     ("--against nothing", "no result named 'nothing'"), ("--save a/b", "cannot be the name"),
     ("--gate -1 --against x", "--gate"), ("--roofline .", "not a file"),
+    ("--roofline nowhere/x.svg", "there is no folder nowhere"),
   ])
   func refusesBeforeMeasuring(options: String, words: String) throws {
-    let ending = try bench(options)
+    // With -v the measurement of the roof is narrated.
+    let ending = try bench(options + " -v")
     #expect(ending.code == 2)
     #expect(ending.output.isEmpty)
     #expect(ending.narration.contains(words))

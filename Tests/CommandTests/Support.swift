@@ -127,6 +127,8 @@ struct Program {
       Issue.record("'\(text)' did not appear in \(path): \(content(narrationPath))")
     }
 
+    func waitForNarration(_ text: String) throws { try waitFor(text, in: narrationPath) }
+
     func wait() throws -> Ending {
       var status: Int32 = 0
       while waitpid(process, &status, 0) < 0 { try #require(errno == EINTR, "waitpid failed") }

@@ -15,10 +15,19 @@ import Testing
     #expect(result["parameters"]?.integerValue == parameters)
     for key in [
       "tokens_per_s", "step_s", "first_step_s", "gflops", "sgemm_peak_gflops", "share_of_peak",
-      "peak_memory_bytes", "device_memory_bytes", "loss",
+      "peak_memory_bytes", "device_memory_bytes", "loss", "first_loss",
     ] {
       #expect((result[key]?.doubleValue ?? 0) > 0, "\(key)")
     }
+    #expect(result["schema"]?.integerValue == 2 && result["kind"]?.stringValue == "benchmark")
+    for key in ["date", "version", "processor", "host_threads", "blas", "load", "roofs", "variables"] {
+      #expect(result[key]?.isNull == false, "\(key)")
+    }
+    let row = try #require(result["rows"]?.arrayValue?.first)
+    #expect(row["benchmark"]?.stringValue == "train" && row["verification"]?.stringValue == "passed")
+    #expect(row["parameters"]?["time"]?.integerValue == 16)
+    #expect(row["tokens_per_s"] == result["tokens_per_s"] && row["median_s"] == result["step_s"])
+    #expect(row["share_of_sgemm_peak"]?.doubleValue == result["share_of_peak"]?.doubleValue)
     #expect(result["launches_per_step"]?.integerValue == 0)
     #expect(result["step_s_samples"]?.arrayValue?.count == 3)
     #expect(result["step_s_quartiles"]?.arrayValue?.count == 2)
@@ -70,6 +79,49 @@ import Testing
       line.split(separator: " ").map(String.init), environment: ["NIBBLE_KERNELS": program.workplace.path])
     #expect(ending.code == 1 && ending.output.isEmpty, "\(ending.output)")
     #expect(ending.narration.contains(words), "\(ending.narration)")
+  }
+
+  @Test func isKeptComparedAndDrawnLikeEveryBenchmark() throws {
+    let program = try Program()
+    let first = try program.run(Self.small + " --save before --results kept --roofline x.svg")
+    #expect(first.code == 0, "\(first.narration)")
+    for part in ["TOKENS/s", "3 timed steps:", "first step", "peak memory", "launches a step"] {
+      #expect(first.output.contains(part), "\(part): \(first.output)")
+    }
+    #expect(try program.workplace.text("x.svg").hasPrefix("<svg "))
+    let second = try program.run(Self.small + " --csv --against before --results kept --gate 1000 --quiet")
+    let lines = second.output.split(separator: "\n")
+    #expect(second.code == 0 && lines.count == 2, "\(second.narration)")
+    #expect(lines.first?.hasPrefix("benchmark,config,dim,layers,") == true)
+    #expect(lines.last?.hasPrefix("train,tiny layers=1") == true)
+  }
+
+  @Test func stepsThatABudgetEndsAreToldOf() throws {
+    let line = Self.small.replacing("--steps 3", with: "--steps 5000 --budget 0.2")
+    let ending = try Program().run(line)
+    #expect(ending.code == 0 && ending.output.contains("of 5000 steps"), "\(ending.output)")
+  }
+
+  /// `--threads` holds for the library that measures the peak, whatever the device.
+  @Test func threadsReachTheLibraryOnEveryDevice() throws {
+    for device in ["cpu"] + (OpenCLInstallation.exists ? ["0"] : []) {
+      let line = Self.small.replacing("--device cpu", with: "--device \(device) --threads 1 --json --quiet")
+      let result = try #require(try Program().run(line).json().first)
+      #expect(result["blas_threads"]?.integerValue == 1 && result["host_threads"]?.integerValue == 1)
+    }
+  }
+
+  @Test(arguments: [
+    ("dim=64 dim=128", "say the same twice"), ("dim=64 model.dimension=128", "say the same twice"),
+    ("time=64 batch.micro=2", "say the same twice"), ("optimizer.learning_rate=5", "changes nothing"),
+    ("optimizer.momentum=0.5", "has no effect"), ("batch=1000000 time=1000000", "at most"),
+    ("--profile --csv", "leave out"), ("--overwrite", "--overwrite has no effect"),
+    ("--timeline nowhere/x.json", "there is no folder"),
+  ])
+  func wordsWithoutEffectAreRefused(words: String, sentence: String) throws {
+    let ending = try Program().run("bench train \(words) --device cpu")
+    #expect(ending.code == 2 && ending.output.isEmpty)
+    #expect(ending.narration.contains(sentence), "\(ending.narration)")
   }
 
   /// Parameters of the PyTorch peer's models.

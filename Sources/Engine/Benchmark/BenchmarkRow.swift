@@ -7,11 +7,19 @@ public struct BenchmarkRow: Sendable, Hashable {
   /// The device's stable name, or a rival's: `pocl:0`, `cpu`, `openblas`, `clblast`.
   public var device: String
   /// Wall time of one execution in seconds, every sample in order, warm-up left out.
+  ///
+  /// Each is the mean of ``executionsPerSample`` executions that were enqueued together and waited for once.
   public var samples: [Double]
+  /// 1 where every execution is a sample.
+  public var executionsPerSample: Int
   /// Median device time of one execution by the driver's events; nil where there are none.
   public var eventSeconds: Double?
   /// Work of one execution; nil where it has no meaning (launch latency).
   public var cost: Cost?
+  /// Tokens of one execution; nil where nothing counts tokens.
+  public var tokens: Int?
+  /// The kernel configurations that one execution looks up, as `family/problem`; none on the host.
+  public var configurations: [String: [String: Int]]
   /// The result against the reference: worst error in tolerances.
   public var verification: Verification
   /// Measured in alternation with the row of ours in front of it.
@@ -38,13 +46,16 @@ public struct BenchmarkRow: Sendable, Hashable {
 
   public init(
     benchmark: String, parameters: [Parameter], device: String, samples: [Double],
-    eventSeconds: Double? = nil,
-    cost: Cost?, verification: Verification, isRival: Bool = false,
+    executionsPerSample: Int = 1, eventSeconds: Double? = nil, cost: Cost?, tokens: Int? = nil,
+    configurations: [String: [String: Int]] = [:], verification: Verification, isRival: Bool = false,
   ) {
     self.benchmark = benchmark
     self.parameters = parameters
     self.device = device
     self.samples = samples
+    self.executionsPerSample = executionsPerSample
+    self.tokens = tokens
+    self.configurations = configurations
     self.eventSeconds = eventSeconds
     self.cost = cost
     self.verification = verification
@@ -60,6 +71,12 @@ public struct BenchmarkRow: Sendable, Hashable {
   public var quartiles: (Double, Double)? {
     guard let low = quantile(0.25), let high = quantile(0.75) else { return nil }
     return (low, high)
+  }
+
+  /// What and where, in one line: `matmul m 512, n 512 on pocl:0`.
+  public var title: String {
+    let listed = parameters.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
+    return benchmark + (listed.isEmpty ? "" : " " + listed) + " on " + device
   }
 
   private func quantile(_ share: Double) -> Double? {

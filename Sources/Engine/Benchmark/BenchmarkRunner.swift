@@ -45,14 +45,21 @@ public struct BenchmarkRunner {
     let names = [device.description.name] + prepared.rivals.map(\.name)
     // A wrong result is not worth any time; a wrong rival is out of the race.
     let runs = verdicts[0].isFailed ? [] : ([ours] + rivals).indices.filter { !verdicts[$0].isFailed }
-    let samples = try measurement.samples(of: runs.map { ([ours] + rivals)[$0] }, shouldStop: shouldStop)
-    let events = try runs.isEmpty ? nil : EventTime.measure(device, prepared.run)
+    let series = try measurement.series(of: runs.map { ([ours] + rivals)[$0] }, shouldStop: shouldStop)
+    let events = try runs.isEmpty ? nil : EventTime(of: prepared.run, on: device)
     return names.indices.map { index in
       var row = row(of: benchmark, device: names[index], verification: verdicts[index])
       row.cost = prepared.cost
       row.isRival = index > 0
-      row.samples = runs.firstIndex(of: index).map { samples[$0] } ?? []
-      if index == 0 { row.eventSeconds = events }
+      row.tokens = prepared.tokens
+      if let place = runs.firstIndex(of: index) {
+        row.samples = series[place].samples
+        row.executionsPerSample = series[place].executionsPerSample
+      }
+      if index == 0, let events {
+        row.eventSeconds = events.seconds
+        row.configurations = events.configurations
+      }
       if let problem = impossible(row, under: roof) { row.verification = .failed(reason: problem) }
       return row
     }
@@ -95,23 +102,34 @@ extension Measurement.Contestant {
   }
 }
 
-/// Device time by the driver's events.
-enum EventTime {
+/// What a device's queue tells about executions.
+struct EventTime {
+  /// The median over some executions of the time that their launches took together; nil for work without launches and
+  /// where the driver's times are longer than the wall's.
+  let seconds: Double?
+  /// What was looked up, as `family/problem`.
+  let configurations: [String: [String: Int]]
+
   private static let executions = 5
 
-  /// The median over some executions of the time that their launches took together; nil on devices without events,
-  /// for work without launches and where the driver's times are longer than the wall's.
-  static func measure(_ device: any OperationDevice, _ run: () throws -> Void) throws -> Double? {
+  /// Nil on devices without events.
+  init?(of run: () throws -> Void, on device: any OperationDevice) throws {
     guard let device = device as? OpenCLDevice else { return nil }
     var times: [Double] = []
-    for _ in 0..<executions {
+    var isPlausible = true
+    var configurations: [String: [String: Int]] = [:]
+    for _ in 0..<Self.executions {
       let start = SteadyClock.now()
       device.startProfile()
       try run()
-      let total = try device.stopProfile().kernelSeconds
-      guard total > 0, total <= SteadyClock.now() - start else { return nil }
-      times.append(total)
+      let profile = try device.stopProfile()
+      configurations = profile.namedConfigurations
+      times.append(profile.kernelSeconds)
+      isPlausible =
+        isPlausible && times[times.count - 1] > 0
+        && times[times.count - 1] <= SteadyClock.now() - start
     }
-    return Quantile.of(times.sorted(), 0.5)
+    seconds = isPlausible ? Quantile.of(times.sorted(), 0.5) : nil
+    self.configurations = configurations
   }
 }

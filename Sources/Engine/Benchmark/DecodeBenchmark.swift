@@ -15,7 +15,7 @@ extension KernelBenchmark {
     return KernelBenchmark("decode", parameters, tensors: cache) { device in
       let step = try DecodingStep(configuration, context: context, on: device)
       return PreparedBenchmark(
-        cost: step.cost, run: { _ = try step.logits().floats(on: device) },
+        cost: step.cost, tokens: 1, run: { _ = try step.logits().floats(on: device) },
         verify: {
           // The references are gone before the next one is made: a model in fp64 is large.
           let truth = try referenceLogits(configuration, context, Double.self)

@@ -33,6 +33,8 @@ public struct KernelBenchmark: Sendable {
 struct PreparedBenchmark {
   /// Work of one execution; nil where it has no meaning.
   var cost: Cost?
+  /// Tokens of one execution; nil where nothing counts tokens.
+  var tokens: Int?
   /// Enqueues one execution.
   var run: () throws -> Void
   /// Compares the result of the first execution with the reference.

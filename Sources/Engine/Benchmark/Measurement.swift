@@ -39,12 +39,27 @@ public struct Measurement: Sendable, Hashable {
     }
   }
 
+  /// The samples of a contestant.
+  struct Series: Sendable, Hashable {
+    /// Executions whose mean is a sample.
+    let executionsPerSample: Int
+    /// Seconds of one execution, in order.
+    let samples: [Double]
+  }
+
   /// Samples of every contestant in order, in seconds of one execution.
-  ///
-  /// - Parameter shouldStop: Asked between samples; what was measured so far is returned.
   func samples(
     of contestants: [Contestant], shouldStop: () -> Bool = { false },
   ) throws -> [[Double]] {
+    try series(of: contestants, shouldStop: shouldStop).map(\.samples)
+  }
+
+  /// Measures all contestants in turns.
+  ///
+  /// - Parameter shouldStop: Asked between samples; what was measured so far is returned.
+  func series(
+    of contestants: [Contestant], shouldStop: () -> Bool = { false },
+  ) throws -> [Series] {
     guard !contestants.isEmpty else { return [] }
     let batches = try contestants.map { try batch(of: $0) }
     var samples = [[Double]](repeating: [], count: contestants.count)
@@ -63,7 +78,7 @@ public struct Measurement: Sendable, Hashable {
       if isOver && samples[0].count >= leastSamples { break }
       if samples[0].count >= enoughSamples && samples.allSatisfy({ Self.spread(of: $0) < spread }) { break }
     }
-    return samples
+    return zip(batches, samples).map { Series(executionsPerSample: $0, samples: $1) }
   }
 
   /// Executions that fill a sample; finding it out is the warm-up.

@@ -9,22 +9,41 @@ public struct RivalComparison: Sendable, Hashable {
   /// The problem of the smallest ratio.
   public let slowest: [BenchmarkRow.Parameter]
 
-  /// Pairs every rival's row with ours of the same problem in front of it.
+  /// A rival's row with ours of the same problem in front of it.
+  public struct RowPair: Sendable, Hashable {
+    /// Positions of the two rows.
+    public let ours: Int
+    public let rival: Int
+    /// The rival's median time over ours.
+    public let ratio: Double
+  }
+
+  /// The position of our row in front of a rival's, if both solve one problem; nil for a row of ours.
+  public static func place(ofOursBeside index: Int, in rows: [BenchmarkRow]) -> Int? {
+    guard rows[index].isRival, let place = rows[..<index].lastIndex(where: { !$0.isRival }),
+      rows[place].benchmark == rows[index].benchmark, rows[place].parameters == rows[index].parameters
+    else { return nil }
+    return place
+  }
+
+  /// Every rival's row with ours, where both have a time.
+  public static func pairs(of rows: [BenchmarkRow]) -> [RowPair] {
+    rows.indices.compactMap { index in
+      guard let place = place(ofOursBeside: index, in: rows), let time = rows[place].median, time > 0,
+        let other = rows[index].median
+      else { return nil }
+      return RowPair(ours: place, rival: index, ratio: other / time)
+    }
+  }
+
+  /// One comparison per device and rival.
   public static func all(of rows: [BenchmarkRow]) -> [RivalComparison] {
     var pairs: [Pair: [(ratio: Double, parameters: [BenchmarkRow.Parameter])]] = [:]
     var order: [Pair] = []
-    var ours: BenchmarkRow?
-    for row in rows {
-      guard row.isRival else {
-        ours = row
-        continue
-      }
-      guard let ours, ours.benchmark == row.benchmark, ours.parameters == row.parameters,
-        let time = ours.median, let other = row.median
-      else { continue }
-      let pair = Pair(device: ours.device, rival: row.device)
+    for match in Self.pairs(of: rows) {
+      let pair = Pair(device: rows[match.ours].device, rival: rows[match.rival].device)
       if pairs[pair] == nil { order.append(pair) }
-      pairs[pair, default: []].append((other / time, row.parameters))
+      pairs[pair, default: []].append((match.ratio, rows[match.ours].parameters))
     }
     return order.compactMap { pair in pairs[pair].flatMap { RivalComparison(pair, $0) } }
   }

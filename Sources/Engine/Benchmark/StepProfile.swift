@@ -76,7 +76,9 @@ public struct StepProfile: Sendable {
         $0.seconds += command.device.seconds
       }
     }
-    for (work, commands) in zip(profile.works, commands) {
+    // Without the time of all its commands an operation would look faster than it is.
+    for (index, (work, commands)) in zip(profile.works, commands).enumerated()
+    where !profile.incompleteWorks.contains(index) {
       let seconds =
         isHost ? work.host.seconds : commands.reduce(0) { $0 + $1.device.seconds }
       let place = Place(work)

@@ -13,6 +13,7 @@ final class CommandRecorder: ProfileRecorder {
   }
 
   private var pending: [Pending] = []
+  private var configurations: [TuningKey: [String: Int]] = [:]
 
   deinit { for entry in pending { clReleaseEvent(entry.event) } }
 
@@ -31,48 +32,69 @@ final class CommandRecorder: ProfileRecorder {
         host: DeviceProfile.Span(start: start, end: SteadyClock.now()), isBlocking: isBlocking, event: event))
   }
 
+  /// Notes a configuration that was looked up.
+  func use(_ parameters: [String: Int], for key: TuningKey) { configurations[key] = parameters }
+
   /// The profile; the queue must be finished.
   override func finish() -> DeviceProfile {
     var profile = super.finish()
+    profile.configurations = configurations
     let times = pending.map { DeviceTimes($0.event) }
-    let origin = times.compactMap { $0?.queued }.min() ?? 0
-    let offset = clockOffset(times, origin)
+    let clock = DeviceClock(zip(times, pending).compactMap { times, entry in times.map { ($0, entry.host) } })
     for (entry, times) in zip(pending, times) {
-      // Some drivers return garbage: a command must at least run forward.
-      guard let times, times.queued <= times.start, times.start <= times.end else {
+      guard let times else {
         profile.lostCommands += 1
+        if let work = entry.work { profile.incompleteWorks.insert(work) }
         continue
       }
-      let span = DeviceProfile.Span(
-        start: times.start.seconds(since: origin) + offset, end: times.end.seconds(since: origin) + offset)
       profile.commands.append(
         DeviceProfile.Command(
           kind: entry.kind, name: entry.name, family: entry.family, work: entry.work, host: entry.host,
-          isBlocking: entry.isBlocking, device: span))
+          isBlocking: entry.isBlocking, device: clock.span(of: times)))
     }
     return profile
   }
+}
 
+/// Translates a device's times to ours.
+struct DeviceClock {
+  private let origin: UInt64
   /// Our time at `origin` on the device's clock.
-  ///
+  private let offset: Double
+
   /// A command was queued while its call ran, so every command bounds the difference from both sides; the middle of what
   /// all of them leave is taken.
-  private func clockOffset(_ times: [DeviceTimes?], _ origin: UInt64) -> Double {
+  ///
+  /// - Parameter commands: When commands ran on the device, and when the host's calls did that enqueued them.
+  init(_ commands: [(times: DeviceTimes, host: DeviceProfile.Span)]) {
+    let origin = commands.map(\.times.queued).min() ?? 0
     var (low, high) = (-Double.infinity, Double.infinity)
-    for case (let entry, let times?) in zip(pending, times) {
+    for (times, host) in commands {
       let queued = times.queued.seconds(since: origin)
-      low = max(low, entry.host.start - queued)
-      high = min(high, entry.host.end - queued)
+      low = max(low, host.start - queued)
+      high = min(high, host.end - queued)
     }
-    return low.isFinite && high.isFinite ? (low + high) / 2 : 0
+    self.origin = origin
+    offset = low.isFinite && high.isFinite ? (low + high) / 2 : 0
+  }
+
+  func span(of times: DeviceTimes) -> DeviceProfile.Span {
+    DeviceProfile.Span(
+      start: times.start.seconds(since: origin) + offset, end: times.end.seconds(since: origin) + offset)
   }
 }
 
 /// Nanoseconds on the device's clock.
-private struct DeviceTimes {
+struct DeviceTimes {
   let queued: UInt64
   let start: UInt64
   let end: UInt64
+
+  /// Nil for garbage, which some drivers return: a command must at least run forward, and after the clock began.
+  init?(queued: UInt64, start: UInt64, end: UInt64) {
+    guard queued > 0, queued <= start, start <= end else { return nil }
+    (self.queued, self.start, self.end) = (queued, start, end)
+  }
 
   /// Nil where the driver keeps no times.
   init?(_ event: cl_event) {
@@ -80,7 +102,7 @@ private struct DeviceTimes {
       let start = Self.time(event, CL_PROFILING_COMMAND_START),
       let end = Self.time(event, CL_PROFILING_COMMAND_END)
     else { return nil }
-    (self.queued, self.start, self.end) = (queued, start, end)
+    self.init(queued: queued, start: start, end: end)
   }
 
   private static func time(_ event: cl_event, _ key: Int32) -> UInt64? {

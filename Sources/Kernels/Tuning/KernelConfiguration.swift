@@ -40,14 +40,22 @@ extension OpenCLDevice {
   public func configuration<Configuration: KernelConfiguration>(
     _ type: Configuration.Type, for problem: String,
   ) -> Configuration {
-    if let forced = forcedConfigurations[type.family] as? Configuration { return forced }
     let key = TuningKey(family: type.family, problem: problem)
+    let chosen = forcedConfigurations[type.family] as? Configuration ?? known(type, for: key)
+    commandRecorder?.use(chosen.parameters, for: key)
+    return chosen
+  }
+
+  /// Without what ``useConfiguration(_:)`` forces.
+  private func known<Configuration: KernelConfiguration>(
+    _ type: Configuration.Type, for key: TuningKey,
+  ) -> Configuration {
     if let known = configurations[key] as? Configuration { return known }
     let found =
       tuning.candidates(for: key, on: description).lazy.compactMap {
         Configuration(parameters: $0.parameters)
       }
-      .first { $0.fits(description) } ?? type.standard(for: description, problem: problem)
+      .first { $0.fits(description) } ?? type.standard(for: description, problem: key.problem)
     configurations[key] = found
     return found
   }

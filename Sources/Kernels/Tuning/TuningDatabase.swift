@@ -7,6 +7,9 @@ public struct TuningKey: Hashable, Sendable {
     self.family = family
     self.problem = problem
   }
+
+  /// As people name it: `matmul/nt large`.
+  public var name: String { family + "/" + problem }
 }
 
 /// The best configurations that were measured, by device.

@@ -25,7 +25,7 @@ struct BenchOutputOptions: ParsableArguments {
   @Option(help: "Draw a roofline into this SVG file.")
   var roofline: String?
 
-  @Flag(help: "Replace a result or a drawing that exists.")
+  @Flag(help: "Replace a result, a drawing or a timeline that exists.")
   var overwrite = false
 
   func validate() throws {
@@ -39,11 +39,16 @@ struct BenchOutputOptions: ParsableArguments {
     if results != nil, save == nil, against == nil {
       throw ValidationError("--results has no effect without --save or --against.")
     }
-    if overwrite, save == nil, roofline == nil {
-      throw ValidationError("--overwrite has no effect without --save or --roofline.")
-    }
     if results?.isEmpty == true { throw ValidationError("--results is empty; give a folder.") }
     if roofline?.isEmpty == true { throw ValidationError("--roofline is empty; give a file.") }
+  }
+
+  /// Refuses `--overwrite` where nothing is written.
+  ///
+  /// - Parameter files: What else the verb writes.
+  func checkOverwrite(_ files: String?...) throws {
+    guard overwrite, save == nil, roofline == nil, files.allSatisfy({ $0 == nil }) else { return }
+    throw ValidationError("--overwrite has no effect without a file to write, as of --save or --roofline.")
   }
 
   /// Refuses the formats that `--json` leaves no room for.
@@ -52,6 +57,11 @@ struct BenchOutputOptions: ParsableArguments {
     throw UsageError(
       "--json and \(csv ? "--csv" : "--markdown") contradict each other",
       hints: ["give one of --json, --csv and --markdown"])
+  }
+
+  /// The file of `--roofline`.
+  var drawing: OutputFile? {
+    roofline.map { OutputFile(option: "--roofline", path: $0, overwrites: overwrite) }
   }
 
   var store: BenchmarkStore { BenchmarkStore(folder: results ?? BenchmarkStore.defaultFolder) }

@@ -102,8 +102,3 @@ struct TuneVerb: Verb {
     return .done
   }
 }
-
-extension TuningKey {
-  /// As people name it: `matmul/nt large`.
-  var name: String { family + "/" + problem }
-}

@@ -1,3 +1,4 @@
+import Kernels
 import Testing
 
 @testable import Engine
@@ -25,6 +26,23 @@ import Testing
     let order = log.runs.reduce(into: [String]()) { if $0.last != $1 { $0.append($1) } }
     // Warm-up of both, then a round per sample.
     #expect(order == (0...quick.leastSamples).flatMap { _ in ["a", "b"] })
+  }
+
+  @Test func aSeriesSaysHowManyExecutionsASampleHas() throws {
+    let log = Log()
+    let slow = Measurement.Contestant(
+      run: { log.runs.append("x") },
+      finish: {
+        let start = SteadyClock.now()
+        while SteadyClock.now() - start < 1e-5 {}
+      })
+    var measurement = quick
+    #expect(try measurement.series(of: [slow])[0].executionsPerSample == 1)
+    measurement.sampleSeconds = 1e-3
+    log.runs = []
+    let series = try measurement.series(of: [slow])[0]
+    #expect(series.executionsPerSample > 1)
+    #expect(log.runs.count > series.executionsPerSample * series.samples.count)
   }
 
   @Test func aSmallSpreadEndsBeforeTheBudget() throws {

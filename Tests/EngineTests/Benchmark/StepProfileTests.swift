@@ -1,8 +1,8 @@
 import Files
-import Kernels
 import Testing
 
 @testable import Engine
+@testable import Kernels
 
 @Suite(.serialized, .exclusiveDevices) struct StepProfileTests {
   /// The second step of a tiny model, watched; the first builds kernels and uploads what stays.
@@ -46,6 +46,26 @@ import Testing
         #expect(Set(profile.operations.map(\.operation)) == Set(planned.work.keys))
       }
     }
+  }
+
+  /// An operation of two commands of which one has no time would look twice as fast.
+  @Test func operationsWithLostCommandsAreLeftOut() {
+    let span = DeviceProfile.Span(start: 0, end: 1)
+    func work(_ name: String) -> DeviceProfile.Work {
+      DeviceProfile.Work(operation: name, scope: "", flops: 10, bytes: 10, host: span)
+    }
+    func command(_ work: Int) -> DeviceProfile.Command {
+      DeviceProfile.Command(
+        kind: .kernel, name: "k", family: "f", work: work, host: span, isBlocking: false, device: span)
+    }
+    var profile = DeviceProfile(works: [work("whole"), work("half")], host: span)
+    profile.commands = [command(0), command(1)]
+    #expect(StepProfile(profile).operations.count == 2)
+    profile.lostCommands = 1
+    profile.incompleteWorks = [1]
+    let step = StepProfile(profile)
+    #expect(step.operations.map(\.operation) == ["whole"])
+    #expect(step.kernels.map(\.calls) == [2] && step.kernels[0].alone.calls == 1)
   }
 
   @Test func timeIsCountedOnce() throws {

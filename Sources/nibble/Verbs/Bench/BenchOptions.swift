@@ -14,6 +14,7 @@ struct BenchOptions: ParsableArguments {
     guard budget > 0, budget <= 3600 else {
       throw ValidationError("--budget is \(budget) s; give more than 0 and at most 3600.")
     }
+    try output.checkOverwrite()
   }
 
   /// Opens the devices of the call: those of `--devices` or `--device`, else the best there is.

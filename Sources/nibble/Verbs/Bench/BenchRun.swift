@@ -6,10 +6,10 @@ import Terminal
 struct BenchRun {
   let call: Call
   let options: BenchOptions
-  /// Sentences about the rows, for people.
-  var summary: ([BenchmarkRow]) -> [String] = { _ in [] }
+  /// Whether there is work that a roofline can show.
+  var hasArithmetic = true
 
-  /// An interruption prints what was measured so far.
+  /// An interruption prints what was measured so far and keeps nothing.
   ///
   /// - Parameter benchmarks: The problems for a device, in order.
   /// - Returns: `failed` when a row is wrong or impossible, or `--gate` is shut.
@@ -18,7 +18,7 @@ struct BenchRun {
     _ benchmarks: (any OperationDevice) throws -> [KernelBenchmark],
   ) throws -> Terminal.ExitCode {
     try Interruption.installHandlers()
-    let presenter = try BenchmarkPresenter(call, options.output)
+    let presenter = try BenchmarkPresenter(call, options.output, hasArithmetic: hasArithmetic)
     let devices = try options.open(call)
     var roofs = try devices.map { try roof(of: $0) }
     let runner = BenchmarkRunner(
@@ -37,10 +37,7 @@ struct BenchRun {
       // Whatever else ran while the first roof was measured would make every share look better.
       roofs = try zip(devices, roofs).map { $1.raised(by: try roof(of: $0)) }
     }
-    let code = try presenter.present(rows, roofs: roofs, devices: devices.map(\.description))
-    for line in summary(rows) { call.output.narrate(line) }
-    if let reason = Interruption.shared.stopReason { throw Interrupted(reason: reason) }
-    return code
+    return try presenter.present(rows, roofs: roofs, devices: devices.map(\.description))
   }
 
   private func roof(of device: any OperationDevice) throws -> DeviceRoof {
@@ -51,12 +48,5 @@ struct BenchRun {
   private func narrate(_ benchmark: KernelBenchmark, on device: any OperationDevice) {
     let problem = benchmark.parameters.map { "\($0.name) \($0.value)" }.joined(separator: " ")
     call.output.progress.update { _ in ["\(benchmark.name) \(problem) on \(device.description.name)"] }
-  }
-}
-
-extension BenchmarkRow {
-  /// What and where, in one line.
-  var name: String {
-    ([benchmark] + parameters.map { "\($0.name) \($0.value)" } + ["on \(device)"]).joined(separator: " ")
   }
 }

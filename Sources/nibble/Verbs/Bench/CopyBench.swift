@@ -27,27 +27,8 @@ struct CopyBench: Verb {
 
   func run(_ call: Call) throws -> Terminal.ExitCode {
     let sizes: [Int?] = bytes?.values ?? [nil]
-    return try BenchRun(call: call, options: bench)() { device in
+    return try BenchRun(call: call, options: bench, hasArithmetic: false)() { device in
       sizes.flatMap { KernelBenchmark.copies(byteCount: $0, on: device) }
     }
-  }
-}
-
-/// `nibble bench launch`: what a launch costs that does nothing.
-struct LaunchBench: Verb {
-  static let configuration = CommandConfiguration(
-    commandName: "launch", abstract: "Time launches of an empty kernel, waited for and queued.",
-    discussion: """
-      On `cpu`: handing nothing to all threads.
-
-      EXAMPLES
-        nibble bench launch --devices all
-      """)
-
-  @OptionGroup var globals: GlobalOptions
-  @OptionGroup var bench: BenchOptions
-
-  func run(_ call: Call) throws -> Terminal.ExitCode {
-    try BenchRun(call: call, options: bench)() { _ in KernelBenchmark.launches() }
   }
 }

@@ -26,13 +26,7 @@ struct DecodeBench: Verb {
 
   func run(_ call: Call) throws -> Terminal.ExitCode {
     let models = try config.names.map { ($0, try BenchPresets($0).model) }
-    var run = BenchRun(call: call, options: bench)
-    run.summary = { rows in
-      rows.compactMap { row in
-        row.median.map { "\(row.name): \(Numbers.significant(1 / $0)) tokens/s" }
-      }
-    }
-    return try run { _ in
+    return try BenchRun(call: call, options: bench)() { _ in
       models.flatMap { name, model in context.values.map { .decode(model, named: name, context: $0) } }
     }
   }

@@ -1,8 +1,10 @@
+import BenchmarkReports
 import Engine
+import Files
 import Kernels
 import Terminal
 
-/// The figures of `nibble bench train` as text, tables and JSON.
+/// The figures of `nibble bench train` as a row, text, tables and JSON.
 struct TrainBenchReport {
   let shape: StepShape
   let result: TrainingBenchmark.Result
@@ -11,17 +13,43 @@ struct TrainBenchReport {
   let device: DeviceDescription
   /// The machine's sgemm peak in FLOP/s.
   let sgemmPeak: Double
+  /// The timed steps that were asked for; nil for as many as needed.
+  let wantedSteps: Int?
 
   private var tokens: Double { Double(shape.options.tokensPerStep) }
   private var median: Double { result.quartiles.median }
   private var rate: Double { result.flopsPerStep / median }
 
-  var summary: String {
-    """
-    \(shape.title) on \(device.name): \(Numbers.significant(tokens / median)) tokens/s, \
-    \(Numbers.significant(rate / 1e9)) GFLOP/s, \(Numbers.significant(100 * rate / sgemmPeak)) % of the sgemm peak of \
-    \(Numbers.significant(sgemmPeak / 1e9)) GFLOP/s
-    """
+  /// Work is what the formula says, bytes are those of all operations.
+  var row: BenchmarkRow {
+    BenchmarkRow(
+      benchmark: "train",
+      parameters: [.init("config", shape.title)] + sizes.map { .init($0.name, "\($0.value)") },
+      device: device.name, samples: result.stepSeconds,
+      eventSeconds: profile.queue.map { _ in result.profile.kernelSeconds },
+      cost: Cost(flops: result.flopsPerStep, bytes: profile.cost.bytes),
+      tokens: shape.options.tokensPerStep, configurations: result.profile.namedConfigurations,
+      verification: .passed(worst: result.firstLossShare))
+  }
+
+  /// What a line of the table has no room for.
+  var notes: [String] {
+    let quartiles = result.quartiles
+    let count = result.stepSeconds.count
+    var steps = "\(count) timed " + (count == 1 ? "step" : "steps")
+    if let wantedSteps, count < wantedSteps {
+      steps = "the budget ended after \(count) of \(wantedSteps) steps"
+    }
+    return [
+      "\(shape.title) on \(device.name): \(Numbers.significant(tokens / median)) tokens/s, "
+        + "\(Numbers.significant(100 * rate / sgemmPeak)) % of the sgemm peak of "
+        + "\(Numbers.significant(sgemmPeak / 1e9)) GFLOP/s",
+      "\(steps): \(BenchmarkText.time(quartiles.median)), quartiles "
+        + "\(BenchmarkText.range(quartiles.lower, quartiles.upper)); first step "
+        + BenchmarkText.time(result.firstStepSeconds),
+      "peak memory \(Numbers.bytes(result.peakMemoryByteCount)), tensors "
+        + "\(Numbers.bytes(result.deviceMemoryByteCount)); \(result.launches) launches a step",
+    ]
   }
 
   // MARK: Tables
@@ -93,7 +121,9 @@ struct TrainBenchReport {
         between launches for \(Numbers.duration(queue.idleSeconds))
         """)
       if queue.lostCommands > 0 {
-        lines.append("the driver gave no times for \(queue.lostCommands) commands: they are missing above")
+        lines.append(
+          "the driver gave no times for \(queue.lostCommands) commands: they and their operations are missing above"
+        )
       }
     }
     return lines
@@ -101,75 +131,70 @@ struct TrainBenchReport {
 
   // MARK: JSON
 
-  var json: JSONText {
+  /// What the benchmark's object has beside the row.
+  var json: JSONObject {
     let quartiles = result.quartiles
     return [
-      "schema": 1, "config": .string(shape.title), "shape": shapeJSON, "device": .string(device.name),
-      "driver": .string(device.driver), "parameters": .integer(result.parameterCount),
-      "tokens_per_s": .number(tokens / median), "step_s": .number(median),
+      "config": .string(shape.title),
+      "shape": .object(JSONObject(sizes.map { ($0.name, .integer(Int64($0.value))) })),
+      "device": .string(device.name), "driver": .string(device.driver),
+      "parameters": .integer(Int64(result.parameterCount)), "tokens_per_s": .number(tokens / median),
+      "step_s": .number(median),
       "step_s_quartiles": .array([.number(quartiles.lower), .number(quartiles.upper)]),
       "step_s_samples": .array(result.stepSeconds.map { .number($0) }),
       "first_step_s": .number(result.firstStepSeconds), "gflops": .number(rate / 1e9),
       "sgemm_peak_gflops": .number(sgemmPeak / 1e9), "share_of_peak": .number(rate / sgemmPeak),
-      "peak_memory_bytes": .integer(result.peakMemoryByteCount),
-      "device_memory_bytes": .integer(result.deviceMemoryByteCount),
-      "launches_per_step": .integer(result.launches), "loss": .number(result.lastLoss),
-      "roof": [
-        "gflops": .number(roof.flopsPerSecond / 1e9), "gb_per_s": .number(roof.bytesPerSecond / 1e9),
-      ],
-      "families": .object(profile.families.map { .init($0.name, .number($0.seconds)) }),
+      "peak_memory_bytes": .integer(Int64(result.peakMemoryByteCount)),
+      "device_memory_bytes": .integer(Int64(result.deviceMemoryByteCount)),
+      "launches_per_step": .integer(Int64(result.launches)), "first_loss": .number(result.firstLoss),
+      "loss": .number(result.lastLoss),
+      "families": .object(JSONObject(profile.families.map { ($0.name, .number($0.seconds)) })),
       "operations": .array(profile.operations.map(operationJSON)),
       "kernels": .array(profile.kernels.map(kernelJSON)), "queue": profile.queue.map(queueJSON) ?? .null,
     ]
   }
 
-  private var shapeJSON: JSONText {
+  private var sizes: [(name: String, value: Int)] {
     let model = shape.model
     return [
-      "dim": .integer(model.modelDimension), "layers": .integer(model.layers), "heads": .integer(model.heads),
-      "kv_heads": .integer(model.keyValueHeads), "ffn": .integer(model.hiddenDimension),
-      "vocab": .integer(model.vocabularySize), "time": .integer(shape.options.contextLength),
-      "batch": .integer(shape.options.sequencesPerStep),
+      ("dim", model.modelDimension), ("layers", model.layers), ("heads", model.heads),
+      ("kv_heads", model.keyValueHeads), ("ffn", model.hiddenDimension), ("vocab", model.vocabularySize),
+      ("time", shape.options.contextLength), ("batch", shape.options.sequencesPerStep),
     ]
   }
 
-  private func operationJSON(_ row: StepProfile.OperationRow) -> JSONText {
-    .object(
-      [
-        .init("operation", .string(row.operation)), .init("place", .string(row.place)),
-        .init("kernels", .array(row.kernels.map { .string($0) })), .init("calls", .integer(row.work.calls)),
-        .init("time_s", .number(row.work.seconds)),
-      ] + ratesJSON(row.work))
+  private func operationJSON(_ row: StepProfile.OperationRow) -> JSON {
+    let names: JSONObject = [
+      "operation": .string(row.operation), "place": .string(row.place),
+      "kernels": .array(row.kernels.map { .string($0) }),
+    ]
+    return .object(JSONObject((names.entries + workJSON(row.work).entries).map { ($0.key, $0.value) }))
   }
 
-  private func kernelJSON(_ row: StepProfile.KernelRow) -> JSONText {
+  private func kernelJSON(_ row: StepProfile.KernelRow) -> JSON {
     [
-      "name": .string(row.kernel), "family": .string(row.family), "calls": .integer(row.calls),
-      "time_s": .number(row.seconds),
-      "alone": .object(
-        [.init("calls", .integer(row.alone.calls)), .init("time_s", .number(row.alone.seconds))]
-          + ratesJSON(row.alone)),
+      "name": .string(row.kernel), "family": .string(row.family), "calls": .integer(Int64(row.calls)),
+      "time_s": .number(row.seconds), "alone": .object(workJSON(row.alone)),
     ]
   }
 
-  private func ratesJSON(_ work: StepProfile.Timed) -> [JSONText.Member] {
+  private func workJSON(_ work: StepProfile.Timed) -> JSONObject {
     let isTimed = work.seconds > 0
+    func rate(_ amount: Double) -> JSON { isTimed ? .number(amount / work.seconds / 1e9) : .null }
     return [
-      .init("flops", .number(work.cost.flops)), .init("bytes", .number(work.cost.bytes)),
-      .init("gflops", isTimed ? .number(work.cost.flops / work.seconds / 1e9) : .null),
-      .init("gb_per_s", isTimed ? .number(work.cost.bytes / work.seconds / 1e9) : .null),
-      .init(
-        "share_of_roof", isTimed ? .number(roof.leastSeconds(for: work.cost) / work.seconds) : .null),
+      "calls": .integer(Int64(work.calls)), "time_s": .number(work.seconds),
+      "flops": .number(work.cost.flops), "bytes": .number(work.cost.bytes), "gflops": rate(work.cost.flops),
+      "gb_per_s": rate(work.cost.bytes),
+      "share_of_roof": isTimed ? .number(roof.leastSeconds(for: work.cost) / work.seconds) : .null,
     ]
   }
 
-  private func queueJSON(_ queue: QueueProfile) -> JSONText {
+  private func queueJSON(_ queue: QueueProfile) -> JSON {
     [
-      "launches": .integer(queue.launches), "transfers": .integer(queue.transfers),
+      "launches": .integer(Int64(queue.launches)), "transfers": .integer(Int64(queue.transfers)),
       "enqueue_s": .number(queue.enqueueSeconds), "driver_s": .number(queue.driverSeconds),
-      "wait_s": .number(queue.waitSeconds),
-      "busy_s": .number(queue.busySeconds), "idle_s": .number(queue.idleSeconds),
-      "lost_commands": .integer(queue.lostCommands),
+      "wait_s": .number(queue.waitSeconds), "busy_s": .number(queue.busySeconds),
+      "idle_s": .number(queue.idleSeconds), "lost_commands": .integer(Int64(queue.lostCommands)),
     ]
   }
 }
