@@ -7,6 +7,9 @@
 // and two vectors, read in place: b by rows, a through two strides, so that a transposed left operand costs nothing.
 // Made for processors; a graphics processor runs it, too, but slowly.
 
+#ifndef CHUNK_MATRICES
+#define CHUNK_MATRICES
+
 #ifndef VECTOR
 #define VECTOR 16 // floats per vector: 16 (AVX-512), 8 (AVX2) or 4 (graphics processors)
 #endif
@@ -253,3 +256,5 @@ static inline vector exp_negative(vector x) {
   const vector e = AS_FLOATS(AS_INTEGERS(p) + (AS_INTEGERS(shifted) << 23));
   return SELECT(e, (vector)(0.0f), under);
 }
+
+#endif

@@ -60,6 +60,9 @@ static const char attention_tiled_terms_text[] = {
 static const char chunk_text[] = {
 #embed "../../kernels/chunk.cl"
 };
+static const char decays_text[] = {
+#embed "../../kernels/decays.cl"
+};
 static const char scalar_gate_text[] = {
 #embed "../../kernels/scalar_gate.cl"
 };
@@ -139,6 +142,7 @@ static const struct {
     {"attention_tiled_backward", attention_tiled_backward_text, sizeof attention_tiled_backward_text},
     {"attention_tiled_terms", attention_tiled_terms_text, sizeof attention_tiled_terms_text},
     {"chunk", chunk_text, sizeof chunk_text},
+    {"decays", decays_text, sizeof decays_text},
     {"scalar_gate", scalar_gate_text, sizeof scalar_gate_text},
     {"row_products", row_products_text, sizeof row_products_text},
     {"norm", norm_text, sizeof norm_text},
