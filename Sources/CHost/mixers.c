@@ -26,3 +26,6 @@ int nibble_mixer_vector(void) { return 4; }
 DISPATCH(scalar_gate_forward)
 DISPATCH(scalar_gate_backward)
 DISPATCH(scalar_gate_step)
+DISPATCH(delta_rule_forward)
+DISPATCH(delta_rule_backward)
+DISPATCH(delta_rule_step)

@@ -7,3 +7,9 @@
 #define scalar_gate_backward VARIANT(scalar_gate_backward)
 #define scalar_gate_step VARIANT(scalar_gate_step)
 #include "../../kernels/scalar_gate.cl"
+
+#define delta_rule_forward VARIANT(delta_rule_forward)
+#define delta_rule_step VARIANT(delta_rule_step)
+#define delta_rule_backward VARIANT(delta_rule_backward)
+#include "../../kernels/delta_rule.cl"
+#include "../../kernels/delta_rule_backward.cl"

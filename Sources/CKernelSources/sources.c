@@ -66,6 +66,15 @@ static const char decays_text[] = {
 static const char scalar_gate_text[] = {
 #embed "../../kernels/scalar_gate.cl"
 };
+static const char delta_solve_text[] = {
+#embed "../../kernels/delta_solve.cl"
+};
+static const char delta_rule_text[] = {
+#embed "../../kernels/delta_rule.cl"
+};
+static const char delta_rule_backward_text[] = {
+#embed "../../kernels/delta_rule_backward.cl"
+};
 static const char row_products_text[] = {
 #embed "../../kernels/row_products.cl"
 };
@@ -144,6 +153,9 @@ static const struct {
     {"chunk", chunk_text, sizeof chunk_text},
     {"decays", decays_text, sizeof decays_text},
     {"scalar_gate", scalar_gate_text, sizeof scalar_gate_text},
+    {"delta_solve", delta_solve_text, sizeof delta_solve_text},
+    {"delta_rule", delta_rule_text, sizeof delta_rule_text},
+    {"delta_rule_backward", delta_rule_backward_text, sizeof delta_rule_backward_text},
     {"row_products", row_products_text, sizeof row_products_text},
     {"norm", norm_text, sizeof norm_text},
     {"rope", rope_text, sizeof rope_text},

@@ -34,4 +34,28 @@ typedef void nibble_scalar_gate_step_kernel(
     int batch, int time, int heads, int key_heads, int width, int value_width, int gates_by_token, float scale);
 nibble_scalar_gate_step_kernel *_Nonnull nibble_scalar_gate_step(void);
 
+typedef void nibble_delta_rule_forward_kernel(
+    const float *_Nonnull query, const float *_Nonnull key, const float *_Nonnull value, const float *_Nonnull betas,
+    const float *_Nullable gates, const int *_Nullable documents, const float *_Nullable initial,
+    float *_Nonnull output, float *_Nonnull final_state, float *_Nonnull scratch, unsigned long scratch_size, int time,
+    int heads, int key_heads, int width, int value_width, int group_heads, float scale);
+nibble_delta_rule_forward_kernel *_Nonnull nibble_delta_rule_forward(void);
+
+typedef void nibble_delta_rule_backward_kernel(
+    const float *_Nonnull query, const float *_Nonnull key, const float *_Nonnull value, const float *_Nonnull betas,
+    const float *_Nullable gates, const int *_Nullable documents, const float *_Nullable initial,
+    const float *_Nonnull output_gradient, const float *_Nullable final_gradient, float *_Nonnull query_gradient,
+    float *_Nonnull key_gradient, float *_Nonnull value_gradient, float *_Nonnull beta_gradient,
+    float *_Nullable gate_gradient, float *_Nullable initial_gradient, float *_Nonnull scratch,
+    unsigned long scratch_size, float *_Nonnull states, unsigned long states_size, int time, int heads, int key_heads,
+    int width, int value_width, int group_heads, float scale);
+nibble_delta_rule_backward_kernel *_Nonnull nibble_delta_rule_backward(void);
+
+typedef void nibble_delta_rule_step_kernel(
+    const float *_Nonnull query, const float *_Nonnull key, const float *_Nonnull value, const float *_Nonnull betas,
+    const float *_Nullable gates, const int *_Nullable documents, const float *_Nullable initial,
+    float *_Nonnull output, float *_Nonnull final_state, int time, int heads, int key_heads, int width,
+    int value_width, float scale);
+nibble_delta_rule_step_kernel *_Nonnull nibble_delta_rule_step(void);
+
 #endif

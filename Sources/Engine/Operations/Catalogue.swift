@@ -18,6 +18,8 @@ public enum OperationCatalogue {
     AttentionGradient.self,
     ScalarGatedLinearAttention.self,
     ScalarGatedLinearAttentionGradient.self,
+    GatedDeltaRule.self,
+    GatedDeltaRuleGradient.self,
     RMSNorm.self,
     RMSNormGradient.self,
     LayerNorm.self,
