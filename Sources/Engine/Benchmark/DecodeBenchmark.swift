@@ -49,17 +49,14 @@ private final class DecodingStep {
     let architecture = try ArchitectureCatalogue.architecture(configuration.architecture)
     let store = ParameterStore(architecture.parameters(of: configuration), on: device, trains: false)
     for parameter in store.parameters {
-      let deviation = architecture.initialDeviation(of: parameter.name, configuration)
-      let constant = architecture.initialConstant(of: parameter.name)
-      let count = parameter.shape.count
+      let start = architecture.start(of: parameter.name, configuration)
       device.write(
-        deviation.map {
-          BenchmarkValues.make(.normal(deviation: $0), count: count, stream: parameter.name)
-        } ?? [Float](repeating: constant, count: count), to: parameter.memory)
+        start.values(count: parameter.shape.count, seed: 1, name: parameter.name), to: parameter.memory)
     }
     model = try architecture.makeModel(configuration, store)
     cache = DecodingCache(for: configuration, capacity: context + 1, on: device)
     for (layer, stored) in cache.layers.enumerated() {
+      guard let stored else { continue }
       for (name, tensor) in [("key", stored.key), ("value", stored.value)] {
         let values = BenchmarkValues.make(
           .normal(deviation: 0.5), count: tensor.shape.count, stream: "\(name) \(layer)")

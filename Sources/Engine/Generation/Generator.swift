@@ -57,7 +57,8 @@ public final class Generator {
   public func read(_ ids: [Int32]) throws {
     precondition(!ids.isEmpty && ids.count <= capacity, "\(ids.count) tokens for a capacity of \(capacity)")
     count += ids.count
-    guard cache.count + ids.count > capacity else {
+    // States of a constant size forget nothing by force.
+    guard cache.isBounded, cache.count + ids.count > capacity else {
       window += ids
       return try extend(by: ids)
     }

@@ -15,8 +15,8 @@ public protocol Architecture: Sendable {
   static func json(of configuration: ModelConfiguration) -> JSONObject
   /// All tensors of a checkpoint under their names there, in file order.
   static func parameters(of configuration: ModelConfiguration) -> [ParameterSpecification]
-  /// Deviation of a parameter's initial normal values; nil for the constant ``initialConstant(of:_:)``.
-  static func initialDeviation(of name: String, _ configuration: ModelConfiguration) -> Double?
+  /// What a parameter of a new model starts with.
+  static func start(of name: String, _ configuration: ModelConfiguration) -> ParameterStart
   /// Other spellings of a tensor's name in files.
   static func alternativeNames(of name: String) -> [String]
   /// Tensors in files that carry nothing (masks, tables) and may be passed over.
@@ -28,13 +28,10 @@ public protocol Architecture: Sendable {
 extension Architecture {
   public static func alternativeNames(of name: String) -> [String] { [] }
   public static func isIgnorable(_ name: String) -> Bool { false }
-
-  /// Gains start at 1, biases at 0.
-  public static func initialConstant(of name: String) -> Float { name.hasSuffix(".bias") ? 0 : 1 }
 }
 
 public enum ArchitectureCatalogue {
-  public static let all: [any Architecture.Type] = [Llama.self, Qwen3.self, GPT2.self]
+  public static let all: [any Architecture.Type] = [Llama.self, Qwen3.self, GPT2.self, Hybrid.self]
 
   public static var modelTypes: [String] { all.flatMap { $0.modelTypes } }
 

@@ -1,19 +1,29 @@
 import Kernels
 
-/// Keys and values of the tokens seen so far, for one sequence: what makes the next token cheap.
+/// What the layers keep of the tokens seen so far, for one sequence: what makes the next token cheap.
+///
+/// Attention keeps keys and values of every token; linear mixers keep states of a constant size.
 public final class DecodingCache {
-  /// Tokens stored; advanced by ``advance(by:)`` after all layers have appended.
+  /// Tokens seen; advanced by ``advance(by:)`` after all layers have taken them in.
   public private(set) var count = 0
+  /// The most tokens whose keys and values have room.
   public let capacity: Int
+  /// Some layer keeps every token, so that no more than ``capacity`` can be seen.
+  public let isBounded: Bool
 
-  private(set) var layers: [(key: Tensor, value: Tensor)] = []
+  /// Keys and values of attention layers, nil for others.
+  private(set) var layers: [(key: Tensor, value: Tensor)?] = []
+  private var states: [[Tensor]]
 
   /// - Parameter capacity: The most tokens that will be stored; memory is taken at once.
   public init(for configuration: ModelConfiguration, capacity: Int, on device: any OperationDevice) {
     self.capacity = capacity
+    isBounded = configuration.keepsTokens.contains(true)
+    states = [[Tensor]](repeating: [], count: configuration.layers)
     let shape: Shape = [1, capacity, configuration.keyValueHeads, configuration.headDimension]
-    layers = (0..<configuration.layers).map { _ in
-      (
+    layers = configuration.keepsTokens.map { keeps in
+      guard keeps else { return nil }
+      return (
         Tensor(device.allocate(shape.count, of: .float32), shape: shape),
         Tensor(device.allocate(shape.count, of: .float32), shape: shape)
       )
@@ -25,7 +35,7 @@ public final class DecodingCache {
     let new = key.shape[1]
     precondition(key.shape[0] == 1, "the cache holds one sequence, not \(key.shape[0])")
     precondition(count + new <= capacity, "\(count + new) tokens in a cache for \(capacity)")
-    let stored = layers[layer]
+    guard let stored = layers[layer] else { preconditionFailure("layer \(layer) keeps no keys and values") }
     return (store(key, in: stored.key, tape), store(value, in: stored.value, tape))
   }
 
@@ -38,9 +48,18 @@ public final class DecodingCache {
     return rows.reshaped(to: [1, count + time, new.shape[2], new.shape[3]])
   }
 
-  /// Forgets everything.
-  public func clear() { count = 0 }
+  /// The states that a layer kept with ``keep(_:layer:)``; empty at the start of a sequence.
+  func states(layer: Int) -> [Tensor] { states[layer] }
 
-  /// Counts the tokens that every layer has appended.
+  /// Keeps a layer's states behind the tokens that it has just seen, in an order of its own.
+  func keep(_ new: [Tensor], layer: Int) { states[layer] = new }
+
+  /// Forgets everything.
+  public func clear() {
+    count = 0
+    for layer in states.indices { states[layer] = [] }
+  }
+
+  /// Counts the tokens that every layer has taken in.
   public func advance(by tokens: Int) { count += tokens }
 }

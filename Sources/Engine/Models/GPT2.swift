@@ -92,11 +92,12 @@ public enum GPT2: Architecture {
     return list
   }
 
-  public static func initialDeviation(of name: String, _ configuration: ModelConfiguration) -> Double? {
+  public static func start(of name: String, _ configuration: ModelConfiguration) -> ParameterStart {
     let part = name.split(separator: ".").dropLast().last ?? ""
-    if part.hasPrefix("ln_") || name.hasSuffix(".bias") { return nil }
+    if part.hasPrefix("ln_") || name.hasSuffix(".bias") { return .gainOrBias(name) }
     let deviation = configuration.initialDeviation
-    return part == "c_proj" ? deviation / (2 * Double(configuration.layers)).squareRoot() : deviation
+    return .normal(
+      deviation: part == "c_proj" ? deviation / (2 * Double(configuration.layers)).squareRoot() : deviation)
   }
 
   /// Files from before the language-model head was part of the model have no prefix.

@@ -117,12 +117,13 @@ public enum Llama: Architecture {
     return list
   }
 
-  public static func initialDeviation(of name: String, _ configuration: ModelConfiguration) -> Double? {
-    if name.hasSuffix("norm.weight") || name.hasSuffix(".bias") { return nil }
+  public static func start(of name: String, _ configuration: ModelConfiguration) -> ParameterStart {
+    if name.hasSuffix("norm.weight") || name.hasSuffix(".bias") { return .gainOrBias(name) }
     // Matrices that write to the residual stream start smaller, so that its size does not grow with depth.
     let writesResidual = name.hasSuffix("o_proj.weight") || name.hasSuffix("down_proj.weight")
     let deviation = configuration.initialDeviation
-    return writesResidual ? deviation / (2 * Double(configuration.layers)).squareRoot() : deviation
+    return .normal(
+      deviation: writesResidual ? deviation / (2 * Double(configuration.layers)).squareRoot() : deviation)
   }
 
   public static func isIgnorable(_ name: String) -> Bool { name.hasSuffix("rotary_emb.inv_freq") }
@@ -133,23 +134,22 @@ public enum Llama: Architecture {
     try makeModel(configuration, store, normalizesHeads: false)
   }
 
+  /// - Parameter otherMixer: The mixer of a layer that has none of Llama's, from the layer's number, the rotation and the
+  ///   model's parameters; nil for attention.
   static func makeModel(
-    _ configuration: ModelConfiguration, _ store: ParameterStore, normalizesHeads: Bool,
+    _ configuration: ModelConfiguration, _ store: ParameterStore, normalizesHeads: Bool = false,
+    otherMixer: (Int, RotaryPositions?, NamedParameters) throws -> (any Mixer)? = { _, _, _ in nil },
   ) throws -> any LanguageModel {
     let named = NamedParameters(store)
     let epsilon = configuration.normEpsilon
     let rotation = try configuration.rope.map { try RotaryPositions($0, on: store.device) }
     let blocks = try (0..<configuration.layers).map { layer -> Decoder.Block in
       let prefix = "model.layers.\(layer)."
-      let attention = prefix + "self_attn."
-      let mixer = SoftmaxAttention(
-        configuration, layer: layer,
-        projections: .separate(
-          query: try named.linear(attention + "q_proj"), key: try named.linear(attention + "k_proj"),
-          value: try named.linear(attention + "v_proj")),
-        output: try named.linear(attention + "o_proj"),
-        queryNorm: normalizesHeads ? try named(attention + "q_norm.weight") : nil,
-        keyNorm: normalizesHeads ? try named(attention + "k_norm.weight") : nil, rotation: rotation)
+      let mixer =
+        try otherMixer(layer, rotation, named)
+        ?? attention(
+          configuration, layer: layer, prefix + "self_attn.", named, normalizesHeads: normalizesHeads,
+          rotation: rotation)
       return Decoder.Block(
         mixerNorm: .rms(weight: try named(prefix + "input_layernorm.weight"), epsilon: epsilon), mixer: mixer,
         feedForwardNorm: .rms(
@@ -163,6 +163,20 @@ public enum Llama: Architecture {
       configuration, parameters: store, embedding: embedding, positions: nil, blocks: blocks,
       finalNorm: .rms(weight: try named("model.norm.weight"), epsilon: epsilon),
       head: configuration.tiesEmbeddings ? embedding : try named("lm_head.weight"))
+  }
+
+  private static func attention(
+    _ configuration: ModelConfiguration, layer: Int, _ prefix: String, _ named: NamedParameters,
+    normalizesHeads: Bool, rotation: RotaryPositions?,
+  ) throws -> SoftmaxAttention {
+    SoftmaxAttention(
+      configuration, layer: layer,
+      projections: .separate(
+        query: try named.linear(prefix + "q_proj"), key: try named.linear(prefix + "k_proj"),
+        value: try named.linear(prefix + "v_proj")),
+      output: try named.linear(prefix + "o_proj"),
+      queryNorm: normalizesHeads ? try named(prefix + "q_norm.weight") : nil,
+      keyNorm: normalizesHeads ? try named(prefix + "k_norm.weight") : nil, rotation: rotation)
   }
 }
 

@@ -2,7 +2,7 @@ public import Files
 
 /// The shape of a decoder, whatever its architecture.
 public struct ModelConfiguration: Sendable, Equatable {
-  /// `model_type` of config.json: llama, mistral, qwen3, gpt2.
+  /// `model_type` of config.json: llama, mistral, qwen3, gpt2, nibble.
   public var architecture: String
   public var layers: Int
   /// Width of the residual stream.
@@ -25,6 +25,8 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var rope: RotarySettings?
   /// Per layer: keys that a query sees, itself included; nil sees all.
   public var windows: [Int?]
+  /// Which mixer every layer has.
+  public var mixers: MixerSettings
   /// Deviation of initial weights.
   public var initialDeviation: Double
   /// End of text, by which documents are separated and generation stops; the first is written between documents.
@@ -39,7 +41,8 @@ public struct ModelConfiguration: Sendable, Equatable {
     hiddenDimension: Int, vocabularySize: Int, contextLength: Int, normEpsilon: Double = 1e-5,
     tiesEmbeddings: Bool = true, attentionBias: Bool = false, mlpBias: Bool = false,
     activation: Activation = .silu, rope: RotarySettings? = nil, windows: [Int?] = [],
-    initialDeviation: Double = 0.02, endOfText: [Int32] = [], beginOfText: Int32? = nil,
+    mixers: MixerSettings? = nil, initialDeviation: Double = 0.02, endOfText: [Int32] = [],
+    beginOfText: Int32? = nil,
     source: JSONObject = [:],
   ) {
     self.architecture = architecture
@@ -58,6 +61,7 @@ public struct ModelConfiguration: Sendable, Equatable {
     self.activation = activation
     self.rope = rope
     self.windows = windows.isEmpty ? [Int?](repeating: nil, count: layers) : windows
+    self.mixers = mixers ?? MixerSettings(layers: layers)
     self.initialDeviation = initialDeviation
     self.endOfText = endOfText
     self.beginOfText = beginOfText
@@ -82,6 +86,7 @@ public struct ModelConfiguration: Sendable, Equatable {
     if !headDimension.isMultiple(of: 4) || headDimension > 256 {
       problems.append("the head dimension is \(headDimension), not a multiple of 4 from 4 to 256")
     }
+    problems += mixerProblems
     if windows.count != layers { problems.append("\(windows.count) attention windows for \(layers) layers") }
     if windows.contains(where: { ($0 ?? 1) < 1 }) { problems.append("an attention window is not positive") }
     if !(normEpsilon > 0 && normEpsilon < 1) { problems.append("the norm's epsilon is \(normEpsilon)") }

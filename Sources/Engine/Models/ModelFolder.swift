@@ -150,13 +150,8 @@ public enum ModelInitialization {
     _ parameter: Parameter, _ architecture: any Architecture.Type, _ configuration: ModelConfiguration,
     _ seed: UInt64, _ device: any OperationDevice,
   ) {
-    let count = parameter.shape.count
-    if let deviation = architecture.initialDeviation(of: parameter.name, configuration) {
-      let random = CounterRandom(seed: seed, stream: parameter.name)
-      device.write(random.normals(count, deviation: deviation), to: parameter.memory)
-    } else {
-      let constant = architecture.initialConstant(of: parameter.name)
-      device.write([Float](repeating: constant, count: count), to: parameter.memory)
-    }
+    let start = architecture.start(of: parameter.name, configuration)
+    device.write(
+      start.values(count: parameter.shape.count, seed: seed, name: parameter.name), to: parameter.memory)
   }
 }

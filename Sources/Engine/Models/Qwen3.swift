@@ -37,8 +37,8 @@ public enum Qwen3: Architecture {
     Llama.parameters(of: configuration, normalizesHeads: true)
   }
 
-  public static func initialDeviation(of name: String, _ configuration: ModelConfiguration) -> Double? {
-    Llama.initialDeviation(of: name, configuration)
+  public static func start(of name: String, _ configuration: ModelConfiguration) -> ParameterStart {
+    Llama.start(of: name, configuration)
   }
 
   public static func isIgnorable(_ name: String) -> Bool { Llama.isIgnorable(name) }
