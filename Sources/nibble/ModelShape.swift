@@ -34,18 +34,36 @@ enum ModelShape {
         hints: ["model.vocabulary=\(tokenizer.vocabularySize), or 0 to take the tokenizer's"])
     }
     let isGPT2 = model.architecture == .gpt2
+    let mixers = mixers(values)
     let window = model.window > 0 && model.window < model.context ? model.window : nil
-    if window != nil, model.architecture == .llama {
-      return configuration(
-        model, "mistral", vocabulary, tokenizer, window: window, softcap: values.loss.softcap)
+    var family = isGPT2 ? "gpt2" : model.architecture.rawValue
+    if model.architecture == .llama {
+      // With a window a llama is what other programs call mistral; with other mixers it is our own.
+      if window != nil { family = "mistral" }
+      if mixers.kinds.contains(where: { $0 != MixerSettings.attention }) || !model.rotary {
+        family = Hybrid.modelType
+      }
     }
     return configuration(
-      model, isGPT2 ? "gpt2" : model.architecture.rawValue, vocabulary, tokenizer, window: window,
-      softcap: values.loss.softcap)
+      model, mixers, family, vocabulary, tokenizer, window: window, softcap: values.loss.softcap)
+  }
+
+  private static func mixers(_ values: RunConfiguration) -> MixerSettings {
+    let choices = values.mixer
+    var settings = MixerSettings(layers: values.model.layers)
+    settings.kinds = choices.names(layers: values.model.layers)
+    settings.convolution = choices.convolution
+    settings.valueExpansion = choices.valueExpansion
+    settings.hasOutputGate = choices.outputGate
+    settings.normalizes = choices.normalize
+    settings.featureMap = FeatureMap(rawValue: choices.featureMap.rawValue) ?? settings.featureMap
+    settings.decay = LinearAttentionDecay(rawValue: choices.decay.rawValue) ?? settings.decay
+    return settings
   }
 
   private static func configuration(
-    _ model: ModelSettings, _ architecture: String, _ vocabulary: Int, _ tokenizer: any Tokenizer,
+    _ model: ModelSettings, _ mixers: MixerSettings, _ architecture: String, _ vocabulary: Int,
+    _ tokenizer: any Tokenizer,
     window: Int?,
     softcap: Double,
   ) -> ModelConfiguration {
@@ -56,8 +74,10 @@ enum ModelShape {
       vocabularySize: vocabulary, contextLength: model.context, normEpsilon: model.normEpsilon,
       tiesEmbeddings: model.tied, attentionBias: model.attentionBias, mlpBias: model.mlpBias,
       activation: isGPT2 ? .geluTanh : .silu,
-      rope: isGPT2 ? nil : RotarySettings(theta: model.ropeTheta, rotaryDimensions: model.headDimension),
-      windows: [Int?](repeating: window, count: model.layers), initialDeviation: model.initialDeviation,
+      rope: isGPT2 || !model.rotary
+        ? nil : RotarySettings(theta: model.ropeTheta, rotaryDimensions: model.headDimension),
+      windows: [Int?](repeating: window, count: model.layers), mixers: mixers,
+      initialDeviation: model.initialDeviation,
       endOfText: tokenizer.stopIDs, beginOfText: tokenizer.beginningOfText,
       source: softcap > 0 ? [softcapKey: .number(softcap)] : [:])
   }
@@ -65,7 +85,7 @@ enum ModelShape {
   /// The keys that a checkpoint decides, with their values there.
   static func assignments(from folder: ModelFolder) throws -> [(key: String, value: String)] {
     let model = folder.configuration
-    let family = model.architecture == "mistral" ? "llama" : model.architecture
+    let family = ["mistral", Hybrid.modelType].contains(model.architecture) ? "llama" : model.architecture
     var pairs = [
       ("model.architecture", family), ("model.dimension", "\(model.modelDimension)"),
       ("model.layers", "\(model.layers)"), ("model.heads", "\(model.heads)"),
@@ -76,7 +96,31 @@ enum ModelShape {
       ("loss.softcap", "\(try softcap(of: folder))"),
     ]
     if let rope = model.rope { pairs.append(("model.rope_theta", "\(rope.theta)")) }
+    if model.architecture == Hybrid.modelType { pairs += mixerPairs(model) }
     if let window = model.windows.first, let window { pairs.append(("model.window", "\(window)")) }
     return pairs.map { (key: $0.0, value: $0.1) }
+  }
+
+  private static func mixerPairs(_ model: ModelConfiguration) -> [(String, String)] {
+    let mixers = model.mixers
+    let kinds = Set(mixers.kinds)
+    var pairs = [
+      ("model.rotary", "\(model.rope != nil)"),
+      ("mixer.pattern", "[\(mixers.kinds.joined(separator: ", "))]"),
+    ]
+    guard kinds != [MixerSettings.attention] else { return pairs }
+    pairs += [
+      ("mixer.convolution", "\(mixers.convolution)"), ("mixer.value_expansion", "\(mixers.valueExpansion)"),
+      ("mixer.output_gate", "\(mixers.hasOutputGate)"),
+    ]
+    if kinds.contains("linear") {
+      pairs += [
+        ("mixer.feature_map", mixers.featureMap.rawValue), ("mixer.normalize", "\(mixers.normalizes)"),
+      ]
+    }
+    if !kinds.isDisjoint(with: ["retention", "lightning"]) {
+      pairs.append(("mixer.decay", mixers.decay.rawValue))
+    }
+    return pairs
   }
 }

@@ -30,12 +30,18 @@ struct Checks {
     var checks = Checks(configuration, origins: origins)
     checks.checkHeads()
     checks.checkArchitecture()
+    checks.checkMixers()
     checks.checkVocabulary()
     checks.checkValidation()
     checks.checkBatch()
     checks.checkOptimizer()
     checks.checkSchedule()
     return checks.found
+  }
+
+  /// - Parameter hint: What to do instead.
+  mutating func add(_ keys: [String], _ message: String, _ hint: String) {
+    found.append(Contradiction(keys, message, hints: [hint]))
   }
 
   private mutating func checkHeads() {
@@ -49,7 +55,7 @@ struct Checks {
           ["model.dimension", "model.heads"],
           "model.dimension \(model.dimension) is not a multiple of model.heads \(model.heads)",
           hints: ["nearest: " + nearest.joined(separator: ", ") + "; or set model.head_dimension"]))
-    } else if model.architecture != .gpt2, !model.headDimension.isMultiple(of: 2) {
+    } else if model.architecture != .gpt2, model.rotary, !model.headDimension.isMultiple(of: 2) {
       let source = isDerived ? " (dimension \(model.dimension) / heads \(model.heads))" : ""
       found.append(
         Contradiction(
@@ -227,7 +233,7 @@ struct Checks {
     }
   }
 
-  private func isSet(_ key: String) -> Bool {
+  func isSet(_ key: String) -> Bool {
     switch origins[key] {
     case nil, .builtIn, .derived: false
     case .preset, .file, .environment, .commandLine, .flag: true

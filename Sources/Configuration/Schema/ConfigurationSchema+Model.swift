@@ -25,6 +25,10 @@ extension ConfigurationSchema {
       "model.rope_theta", \.model.ropeTheta, range: .above(1, upTo: 1e12),
       "Base of the rotary frequencies (llama, qwen3)."),
     ConfigurationKey(
+      "model.rotary", \.model.rotary,
+      "Whether queries and keys are rotated by their positions (llama); without, attention knows only the order's mask."
+    ),
+    ConfigurationKey(
       "model.norm_epsilon", \.model.normEpsilon, range: .above(0, upTo: 1),
       "Added to the mean square (or variance) in norms."),
     ConfigurationKey(

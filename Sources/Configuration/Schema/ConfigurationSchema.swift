@@ -2,7 +2,8 @@
 public enum ConfigurationSchema {
   /// Every key.
   public static let keys: [ConfigurationKey] =
-    runKeys + modelKeys + dataKeys + batchKeys + optimizerKeys + scheduleKeys + lossKeys + evaluationKeys
+    runKeys + modelKeys + mixerKeys + dataKeys + batchKeys + optimizerKeys + scheduleKeys + lossKeys
+    + evaluationKeys
     + checkpointKeys + logKeys
 
   /// The sections in order, without the top level.
@@ -15,6 +16,7 @@ public enum ConfigurationSchema {
     switch section {
     case "": "The run as a whole."
     case "model": "The network."
+    case "mixer": "What the layers mix positions with."
     case "data": "The text and its tokens."
     case "batch": "How many tokens make a step."
     case "optimizer": "The update rule."

@@ -32,6 +32,8 @@ public struct ModelSettings: Sendable, Equatable {
   public var tied = true
   /// Base of the rotary frequencies.
   public var ropeTheta = 10_000.0
+  /// Whether queries and keys are rotated by their positions.
+  public var rotary = true
   /// Added to the variance or mean square in norms.
   public var normEpsilon = 1e-5
   /// Whether attention projections have biases.

@@ -20,6 +20,8 @@ public struct RunConfiguration: Sendable, Equatable {
   public var device: String?
   /// The network.
   public var model = ModelSettings()
+  /// What its layers mix positions with.
+  public var mixer = MixerChoices()
   /// The text.
   public var data = DataSettings()
   /// Tokens per step.

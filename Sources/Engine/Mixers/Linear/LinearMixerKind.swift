@@ -19,9 +19,11 @@ protocol LinearMixerKind {
 }
 
 enum LinearMixerCatalogue {
-  static let all: [any LinearMixerKind.Type] = [
-    LinearAttentionMixer.self, RetentionMixer.self, LightningMixer.self, ScalarGateMixer.self,
-  ]
+  static var all: [any LinearMixerKind.Type] {
+    [
+      LinearAttentionMixer.self, RetentionMixer.self, LightningMixer.self, ScalarGateMixer.self,
+    ]
+  }
 
   static func kind(_ name: String) -> (any LinearMixerKind.Type)? { all.first { $0.name == name } }
 }

@@ -20,7 +20,7 @@ struct StepShape {
   /// Tokens of a step.
   private static let mostTokens = 1 << 24
   /// Sections whose keys change a step.
-  private static let sections = ["model", "batch", "optimizer", "loss"]
+  private static let sections = ["model", "mixer", "batch", "optimizer", "loss"]
   /// Keys of those sections that the benchmark settles itself.
   private static let settled = ["optimizer.learning_rate"]
 
