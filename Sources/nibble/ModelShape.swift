@@ -56,6 +56,7 @@ enum ModelShape {
     settings.valueExpansion = choices.valueExpansion
     settings.hasOutputGate = choices.outputGate
     settings.normalizes = choices.normalize
+    settings.allowsNegativeEigenvalues = choices.negativeEigenvalues
     settings.featureMap = FeatureMap(rawValue: choices.featureMap.rawValue) ?? settings.featureMap
     settings.decay = LinearAttentionDecay(rawValue: choices.decay.rawValue) ?? settings.decay
     return settings
@@ -117,6 +118,9 @@ enum ModelShape {
       pairs += [
         ("mixer.feature_map", mixers.featureMap.rawValue), ("mixer.normalize", "\(mixers.normalizes)"),
       ]
+    }
+    if !kinds.isDisjoint(with: ["delta", "gated_delta"]) {
+      pairs.append(("mixer.negative_eigenvalues", "\(mixers.allowsNegativeEigenvalues)"))
     }
     if !kinds.isDisjoint(with: ["retention", "lightning"]) {
       pairs.append(("mixer.decay", mixers.decay.rawValue))

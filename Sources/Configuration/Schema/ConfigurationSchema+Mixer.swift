@@ -16,6 +16,9 @@ extension ConfigurationSchema {
     ConfigurationKey("mixer.feature_map", \.mixer.featureMap, "Features of queries and keys (linear)."),
     ConfigurationKey("mixer.normalize", \.mixer.normalize, "Whether outputs have a denominator (linear)."),
     ConfigurationKey("mixer.decay", \.mixer.decay, "The table of fixed decays (retention, lightning)."),
+    ConfigurationKey(
+      "mixer.negative_eigenvalues", \.mixer.negativeEigenvalues,
+      "Whether steps of the delta rule reach 2 instead of 1, so that states can change their sign (delta, gated_delta)."),
   ]
 }
 

@@ -10,6 +10,10 @@ public enum MixerName: String, Sendable, CaseIterable {
   case lightning
   /// A decay per head and token.
   case scalarGate = "scalar_gate"
+  /// The delta rule.
+  case delta
+  /// The delta rule with a decay.
+  case gatedDelta = "gated_delta"
 }
 
 /// Features of linear attention.
@@ -47,6 +51,8 @@ public struct MixerChoices: Sendable, Equatable {
   public var normalize = true
   /// Decays of `retention` and `lightning`.
   public var decay = DecayName.retnet
+  /// Steps up to 2 in `delta` and `gated_delta`.
+  public var negativeEigenvalues = false
 
   /// The defaults.
   public init() {}

@@ -16,6 +16,8 @@ public struct MixerSettings: Sendable, Equatable {
   public var decay = LinearAttentionDecay.retnet
   /// Steps of the delta rule up to 2 instead of 1 (`delta`, `gated_delta`): states can change their sign.
   public var allowsNegativeEigenvalues = false
+  /// Heads of linear mixers where they differ from those of attention.
+  public var heads: LinearHeads?
 
   public static let attention = "attention"
 
@@ -23,17 +25,42 @@ public struct MixerSettings: Sendable, Equatable {
   public init(layers: Int) { kinds = [String](repeating: Self.attention, count: max(0, layers)) }
 }
 
+/// Heads of linear mixers.
+public struct LinearHeads: Sendable, Equatable {
+  /// Heads of queries and keys; `heads` is a multiple of it.
+  public var keyHeads: Int
+  /// Heads of values.
+  public var heads: Int
+  public var keyWidth: Int
+  public var valueWidth: Int
+
+  public init(keyHeads: Int, heads: Int, keyWidth: Int, valueWidth: Int) {
+    self.keyHeads = keyHeads
+    self.heads = heads
+    self.keyWidth = keyWidth
+    self.valueWidth = valueWidth
+  }
+}
+
 extension ModelConfiguration {
   /// What is impossible about the mixers.
   var mixerProblems: [String] {
     var problems: [String] = []
     if mixers.kinds.count != layers { problems.append("\(mixers.kinds.count) mixers for \(layers) layers") }
-    let known = [MixerSettings.attention] + LinearMixerCatalogue.all.map { $0.name }
+    let known = [MixerSettings.attention, Mamba2.mixer] + LinearMixerCatalogue.all.map { $0.name }
     for name in Set(mixers.kinds).subtracting(known).sorted() {
       problems.append("there is no mixer '\(name)'; known: \(known.joined(separator: ", "))")
     }
     if mixers.convolution != 0, !(2...16).contains(mixers.convolution) {
       problems.append("a convolution of \(mixers.convolution) taps, not 0 or 2 to 16")
+    }
+    if let heads = mixers.heads {
+      let sizes = [heads.keyHeads, heads.heads, heads.keyWidth, heads.valueWidth]
+      if sizes.contains(where: { $0 < 1 || $0 > 1 << 20 }) || heads.heads % max(1, heads.keyHeads) != 0 {
+        problems.append(
+          "\(heads.heads) linear heads over \(heads.keyHeads) of keys, \(heads.keyWidth) and \(heads.valueWidth) wide"
+        )
+      }
     }
     if !(1...16).contains(mixers.valueExpansion) {
       problems.append("value heads \(mixers.valueExpansion) times as wide, not 1 to 16")

@@ -39,8 +39,8 @@ struct SoftmaxAttention: Mixer {
   func callAsFunction(_ x: Tensor, layer: Int, _ context: ForwardContext) -> Tensor {
     let tape = context.tape
     var (query, key, value) = project(x, tape)
-    if let queryNorm { query = tape.rmsNorm(query, weight: tape.parameter(queryNorm), epsilon: epsilon) }
-    if let keyNorm { key = tape.rmsNorm(key, weight: tape.parameter(keyNorm), epsilon: epsilon) }
+    if let queryNorm { query = normalized(query, queryNorm, tape) }
+    if let keyNorm { key = normalized(key, keyNorm, tape) }
     if let rotation {
       query = rotation.rotate(query, from: context.position, tape)
       key = rotation.rotate(key, from: context.position, tape)
@@ -50,6 +50,15 @@ struct SoftmaxAttention: Mixer {
       query: query, key: key, value: value, options: options, documents: context.documents)
     let (batch, time) = (x.shape[0], x.shape[1])
     return output(attended.reshaped(to: [batch, time, heads * headDimension]), tape)
+  }
+
+  /// An RMS norm per head, or over all heads where the weight is as long.
+  private func normalized(_ x: Tensor, _ weight: Parameter, _ tape: Tape) -> Tensor {
+    let rows = Shape(Array(x.shape.dimensions.dropLast(2)) + [x.shape.count / (x.shape[0] * x.shape[1])])
+    let isWhole = weight.shape.count != headDimension
+    return tape.rmsNorm(
+      isWhole ? x.reshaped(to: rows) : x, weight: tape.parameter(weight), epsilon: epsilon
+    ).reshaped(to: x.shape)
   }
 
   /// Queries [batch, time, heads, headDimension], keys and values [batch, time, keyValueHeads, headDimension].

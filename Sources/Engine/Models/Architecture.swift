@@ -31,7 +31,9 @@ extension Architecture {
 }
 
 public enum ArchitectureCatalogue {
-  public static let all: [any Architecture.Type] = [Llama.self, Qwen3.self, GPT2.self, Hybrid.self]
+  public static let all: [any Architecture.Type] = [
+    Llama.self, Qwen3.self, GPT2.self, Hybrid.self, Mamba2.self, OlmoHybrid.self,
+  ]
 
   public static var modelTypes: [String] { all.flatMap { $0.modelTypes } }
 
@@ -67,7 +69,8 @@ public struct ForwardContext {
   public var cache: DecodingCache?
   /// Layers keep only their inputs and run again in the backward; no effect on a tape that does not record.
   public var recomputesLayers = false
-  /// Receives the residual stream: embeddings, after each layer, and last after the final norm.
+  /// Receives the residual stream: embeddings (not of models of ``MixerBlock``s, which instead report every layer's result),
+  /// after each layer but the last, and last after the final norm.
   public var onHiddenState: ((Tensor) -> Void)?
 
   public init(

@@ -1,30 +1,5 @@
-/// A stack of pre-norm blocks between an embedding and a final norm.
+/// A stack of blocks between an embedding and a final norm.
 final class Decoder: LanguageModel {
-  /// One layer: `x += mixer(norm(x)); x += feedForward(norm(x))`.
-  struct Block {
-    let mixerNorm: NormLayer
-    let mixer: any Mixer
-    let feedForwardNorm: NormLayer
-    let feedForward: FeedForward
-
-    /// Adds the block before, normalizes and mixes; the last addition is left to the norm that follows.
-    ///
-    /// - Parameters:
-    ///   - stream: The residual stream [batch, time, modelDimension] without the last update.
-    ///   - update: What the block before adds to it; nil in front of the first block.
-    /// - Returns: The stream and what this block adds to it.
-    func callAsFunction(
-      _ stream: Tensor, adding update: Tensor?, layer: Int, _ context: ForwardContext,
-    ) -> (stream: Tensor, update: Tensor) {
-      let tape = context.tape
-      let (mixed, x) = tape.scope("norm") { mixerNorm(stream, adding: update, tape) }
-      context.onHiddenState?(mixed)
-      let attended = tape.scope("mixer") { mixer(x, layer: layer, context) }
-      let (summed, y) = tape.scope("norm") { feedForwardNorm(mixed, adding: attended, tape) }
-      return (summed, tape.scope("mlp") { feedForward(y, tape) })
-    }
-  }
-
   let configuration: ModelConfiguration
   let parameters: ParameterStore
   let head: Parameter
@@ -32,13 +7,13 @@ final class Decoder: LanguageModel {
   /// Learned positions [context, modelDimension]; nil for models that rotate.
   private let positions: Parameter?
   private let learnedPositions: LearnedPositions
-  let blocks: [Block]
+  let blocks: [any DecoderBlock]
   private let finalNorm: NormLayer
 
   init(
     _ configuration: ModelConfiguration, parameters: ParameterStore, embedding: Parameter,
     positions: Parameter?,
-    blocks: [Block], finalNorm: NormLayer, head: Parameter,
+    blocks: [any DecoderBlock], finalNorm: NormLayer, head: Parameter,
   ) {
     self.configuration = configuration
     self.parameters = parameters
@@ -59,13 +34,14 @@ final class Decoder: LanguageModel {
         (stream, update) = run(block, stream, adding: update, layer: layer, context)
       }
     }
-    let result = tape.scope("final norm") { finalNorm(stream, adding: update, tape).normalized }
-    context.onHiddenState?(result)
-    return result
+    let result = tape.scope("final norm") { finalNorm(stream, adding: update, tape) }
+    if blocks.last is MixerBlock { context.onHiddenState?(result.stream) }
+    context.onHiddenState?(result.normalized)
+    return result.normalized
   }
 
   private func run(
-    _ block: Block, _ stream: Tensor, adding update: Tensor?, layer: Int, _ context: ForwardContext,
+    _ block: any DecoderBlock, _ stream: Tensor, adding update: Tensor?, layer: Int, _ context: ForwardContext,
   ) -> (Tensor, Tensor?) {
     guard context.recomputesLayers else {
       let result = block(stream, adding: update, layer: layer, context)

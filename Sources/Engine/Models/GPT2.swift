@@ -119,9 +119,9 @@ public enum GPT2: Architecture {
         weight: try named(name + ".weight"), bias: try named(name + ".bias"),
         epsilon: configuration.normEpsilon)
     }
-    let blocks = try (0..<configuration.layers).map { layer -> Decoder.Block in
+    let blocks = try (0..<configuration.layers).map { layer -> PreNormBlock in
       let prefix = "transformer.h.\(layer)."
-      return Decoder.Block(
+      return PreNormBlock(
         mixerNorm: try norm(prefix + "ln_1"),
         mixer: SoftmaxAttention(
           configuration, layer: layer,

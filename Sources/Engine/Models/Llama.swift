@@ -143,14 +143,14 @@ public enum Llama: Architecture {
     let named = NamedParameters(store)
     let epsilon = configuration.normEpsilon
     let rotation = try configuration.rope.map { try RotaryPositions($0, on: store.device) }
-    let blocks = try (0..<configuration.layers).map { layer -> Decoder.Block in
+    let blocks = try (0..<configuration.layers).map { layer -> PreNormBlock in
       let prefix = "model.layers.\(layer)."
       let mixer =
         try otherMixer(layer, rotation, named)
         ?? attention(
           configuration, layer: layer, prefix + "self_attn.", named, normalizesHeads: normalizesHeads,
           rotation: rotation)
-      return Decoder.Block(
+      return PreNormBlock(
         mixerNorm: .rms(weight: try named(prefix + "input_layernorm.weight"), epsilon: epsilon), mixer: mixer,
         feedForwardNorm: .rms(
           weight: try named(prefix + "post_attention_layernorm.weight"), epsilon: epsilon),
@@ -197,4 +197,7 @@ struct NamedParameters {
   func linear(_ name: String, isTransposed: Bool = false) throws -> Linear {
     Linear(weight: try self(name + ".weight"), bias: store[name + ".bias"], isTransposed: isTransposed)
   }
+
+  /// A parameter that not every model has.
+  func optional(_ name: String) -> Parameter? { store[name] }
 }

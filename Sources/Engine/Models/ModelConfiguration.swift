@@ -27,6 +27,8 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var windows: [Int?]
   /// Which mixer every layer has.
   public var mixers: MixerSettings
+  /// What state space layers have besides heads; nil for models without.
+  public var stateSpace: StateSpaceSettings?
   /// Deviation of initial weights.
   public var initialDeviation: Double
   /// End of text, by which documents are separated and generation stops; the first is written between documents.

@@ -1,3 +1,5 @@
+import Glibc
+
 /// The values that a parameter of a new model starts with.
 public enum ParameterStart: Sendable {
   /// Normal with mean 0.
@@ -8,6 +10,18 @@ public enum ParameterStart: Sendable {
 
   /// Gains start at 1, biases at 0.
   static func gainOrBias(_ name: String) -> ParameterStart { .constant(name.hasSuffix(".bias") ? 0 : 1) }
+
+  /// Uniform within 1 / sqrt(taps), as depthwise convolutions of others start.
+  static func convolution(taps: Int) -> ParameterStart {
+    let bound = 1 / Double(max(1, taps)).squareRoot()
+    return .uniform { (2 * $0 - 1) * bound }
+  }
+
+  /// The inverse of softplus of steps that are log-uniform in [1e-3, 1e-1].
+  static let stepBias = ParameterStart.uniform {
+    let step = exp(log(1e-3) + $0 * (log(1e-1) - log(1e-3)))
+    return step + log(-expm1(-step))
+  }
 
   /// The values, a pure function of the seed and the parameter's name.
   func values(count: Int, seed: UInt64, name: String) -> [Float] {

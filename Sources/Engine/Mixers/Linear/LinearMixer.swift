@@ -37,19 +37,17 @@ struct LinearMixer: Mixer {
   static func parameters(_ kind: any LinearMixerKind.Type, _ shape: LinearMixerShape)
     -> [LinearMixerParameter]
   {
-    let (keys, values) = (shape.heads * shape.keyWidth, shape.heads * shape.valueWidth)
+    let (keys, values) = (shape.keyHeads * shape.keyWidth, shape.heads * shape.valueWidth)
     let taps = shape.settings.convolution
     var list: [LinearMixerParameter] = [
       .matrix("q_proj", keys, shape.modelDimension), .matrix("k_proj", keys, shape.modelDimension),
       .matrix("v_proj", values, shape.modelDimension),
     ]
     if taps > 0 {
-      // Uniform within 1 / sqrt(taps), as the convolutions of others start.
-      let bound = 1 / Double(taps).squareRoot()
       list += zip(["q", "k", "v"], [keys, keys, values]).map { name, channels in
         .init(
           name: name + "_conv1d.weight", shape: [channels, 1, taps], decays: false,
-          start: .uniform { (2 * $0 - 1) * bound })
+          start: .convolution(taps: taps))
       }
     }
     if shape.settings.hasOutputGate { list.append(.matrix("g_proj", values, shape.modelDimension)) }
@@ -71,17 +69,16 @@ struct LinearMixer: Mixer {
       parts[index] = y
       states.append(state)
     }
-    let front = Array(x.shape.dimensions.dropLast()) + [shape.heads]
+    let front = Array(x.shape.dimensions.dropLast())
     let operands = LinearMixerOperands(
-      x: x, query: parts[0].reshaped(to: Shape(front + [shape.keyWidth])),
-      key: parts[1].reshaped(to: Shape(front + [shape.keyWidth])),
-      value: parts[2].reshaped(to: Shape(front + [shape.valueWidth])), state: kept.last,
+      x: x, query: parts[0].reshaped(to: Shape(front + [shape.keyHeads, shape.keyWidth])),
+      key: parts[1].reshaped(to: Shape(front + [shape.keyHeads, shape.keyWidth])),
+      value: parts[2].reshaped(to: Shape(front + [shape.heads, shape.valueWidth])), state: kept.last,
       position: context.position, documents: context.documents)
     let (mixed, state) = kind(operands, tape)
     context.cache?.keep(states + [state], layer: layer)
-    return output(
-      finished(mixed, x, tape).reshaped(
-        to: Shape(Array(front.dropLast()) + [shape.heads * shape.valueWidth])), tape)
+    let merged = finished(mixed, x, tape).reshaped(to: Shape(front + [shape.heads * shape.valueWidth]))
+    return output(merged, tape)
   }
 
   /// The norm per head and the gate.

@@ -22,6 +22,7 @@ enum LinearMixerCatalogue {
   static var all: [any LinearMixerKind.Type] {
     [
       LinearAttentionMixer.self, RetentionMixer.self, LightningMixer.self, ScalarGateMixer.self,
+      DeltaMixer.self, GatedDeltaMixer.self,
     ]
   }
 
@@ -31,7 +32,10 @@ enum LinearMixerCatalogue {
 /// Sizes of one layer.
 struct LinearMixerShape {
   let modelDimension: Int
+  /// Heads of values.
   let heads: Int
+  /// Heads of queries and keys; `heads` is a multiple of it.
+  let keyHeads: Int
   let keyWidth: Int
   let valueWidth: Int
   let layer: Int
@@ -42,10 +46,11 @@ struct LinearMixerShape {
 
   init(_ configuration: ModelConfiguration, layer: Int, rotation: RotaryPositions? = nil) {
     modelDimension = configuration.modelDimension
-    heads = configuration.heads
-    keyWidth = configuration.headDimension
     settings = configuration.mixers
-    valueWidth = configuration.headDimension * settings.valueExpansion
+    heads = settings.heads?.heads ?? configuration.heads
+    keyHeads = settings.heads?.keyHeads ?? configuration.heads
+    keyWidth = settings.heads?.keyWidth ?? configuration.headDimension
+    valueWidth = settings.heads?.valueWidth ?? configuration.headDimension * settings.valueExpansion
     self.layer = layer
     layers = configuration.layers
     self.rotation = rotation
@@ -73,7 +78,7 @@ struct LinearMixerParameter {
 struct LinearMixerOperands {
   /// The layer's input [batch, time, model dimension], from which gates are projected.
   let x: Tensor
-  /// [batch, time, heads, key width].
+  /// [batch, time, key heads, key width].
   let query: Tensor
   let key: Tensor
   /// [batch, time, heads, value width].

@@ -35,13 +35,7 @@ struct TokenDecay {
       .matrix("a_proj", shape.heads, shape.modelDimension),
       // A uniform in (0, 16]: memories from a fraction of a step on.
       .vector("A_log", shape.heads, .uniform { log(16 * max($0, 1e-4)) }),
-      // Steps log-uniform in [1e-3, 1e-1], through the inverse of softplus.
-      .vector(
-        "dt_bias", shape.heads,
-        .uniform {
-          let step = max(exp(log(1e-3) + $0 * (log(1e-1) - log(1e-3))), 1e-4)
-          return step + log(-expm1(-step))
-        }),
+      .vector("dt_bias", shape.heads, .stepBias),
     ]
   }
 
