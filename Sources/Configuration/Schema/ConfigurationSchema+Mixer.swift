@@ -18,7 +18,8 @@ extension ConfigurationSchema {
     ConfigurationKey("mixer.decay", \.mixer.decay, "The table of fixed decays (retention, lightning)."),
     ConfigurationKey(
       "mixer.negative_eigenvalues", \.mixer.negativeEigenvalues,
-      "Whether steps of the delta rule reach 2 instead of 1, so that states can change their sign (delta, gated_delta)."),
+      "Whether steps of the delta rule reach 2 instead of 1, so that states can change their sign (delta, gated_delta)."
+    ),
   ]
 }
 
