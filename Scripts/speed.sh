@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The README's speed table: training steps of the five reference configurations on every device, nobody else running.
-# `nibble bench train --config NAME --json` gives all samples, launches and the peak memory.
+# The README's speed table: training steps of the five reference configurations on every device, nobody else running, with
+# quartiles, the share of the sgemm peak, the first step and the peak memory. Scripts/peers.sh is PyTorch's side.
+# `nibble bench train --config NAME --json` gives all samples and where the time goes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -27,7 +27,7 @@ struct BenchmarkFigures {
   }
 
   /// The interquartile range as a share of the median.
-  var relativeSpread: Double { median > 0 ? (upperQuartile - lowerQuartile) / median : 0 }
+  var relativeSpread: Double { median > 0 ? Quartiles(samples).relativeSpread : 0 }
   var tokensPerSecond: Double? { rate(tokens.map(Double.init)) }
   var flopsPerSecond: Double? { rate(cost?.flops) }
   var bytesPerSecond: Double? { rate(cost?.bytes) }

@@ -41,11 +41,12 @@ static inline float row_squares(const float *x, float center, long count) {
 VARIANTS void nibble_norm_forward(const float *x, const float *residual, const float *gain, const float *bias, float *y,
                                   float *sum, float *mean, float *rstd, float epsilon, long rows, long dim) {
   for (long row = 0; row < rows; row++) {
-    const float *restrict z = x + row * dim;
+    // z is read through total, too, where there is a residual: neither is restrict.
+    const float *z = x + row * dim;
     float *restrict target = y + row * dim;
     if (residual && sum) {
       const float *restrict addend = residual + row * dim;
-      float *restrict total = sum + row * dim;
+      float *total = sum + row * dim;
       for (long i = 0; i < dim; i++) total[i] = z[i] + addend[i];
       z = total;
     }

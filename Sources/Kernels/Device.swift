@@ -110,7 +110,6 @@ public struct MemoryUse: Sendable, Hashable {
     peak = max(peak, live)
   }
   public mutating func remove(_ bytes: Int) { live -= bytes }
-  public mutating func resetPeak() { peak = live }
 }
 
 /// Keeps a device's first failure until somebody asks for it.

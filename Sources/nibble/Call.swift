@@ -92,15 +92,19 @@ final class Call {
     if let device = device as? OpenCLDevice {
       let builds = BuildNarration(output, device: device.description.name)
       device.onBuild = { builds.begin($0) }
+      device.onIgnoredEntry = { [output] entry, fault in
+        output.warning(
+          ErrorReport(
+            "the tuning database's entry for \(entry.key.name) on this device is ignored: \(fault.rawValue)",
+            hints: ["nibble tune \"\(entry.key.name)\" measures it anew"]))
+      }
     }
     return device
   }
 
   /// Seconds of a steady clock.
   static func now() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+    SteadyClock.now()
   }
 
   /// Seconds since 1970.

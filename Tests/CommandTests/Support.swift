@@ -92,7 +92,10 @@ struct Program {
       let path = try Program.path()
       // Nothing of the caller's settings may reach the program.
       let kept = ["PATH", "HOME", "LD_LIBRARY_PATH", "OCL_ICD_VENDORS", "NIBBLE_CACHE", "NIBBLE_TUNING"]
-      let inherited = kept.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } }
+      // Of a variable that stands twice the first would count.
+      let inherited = kept.filter { environment[$0] == nil }.compactMap { name in
+        getenv(name).map { "\(name)=\(String(cString: $0))" }
+      }
       let variables = inherited + environment.map { "\($0.key)=\($0.value)" }
       // The shell only changes the folder; `exec` leaves its process to the program.
       let words = ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", workplace.path, path] + arguments

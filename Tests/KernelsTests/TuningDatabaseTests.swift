@@ -52,8 +52,98 @@ import Testing
     }
   }
 
-  @Test("the shipped database reads")
-  func shipped() {
-    #expect(TuningDatabase.shipped.entries.allSatisfy { !$0.key.family.isEmpty && !$0.parameters.isEmpty })
+  @Test("the shipped database is the file's, and every entry has a device and parameters")
+  func shipped() throws {
+    let file = try TuningDatabase(path: packageRoot + "/kernels/tuning.json")
+    #expect(TuningDatabase.shipped.entries == file.entries)
+    for entry in file.entries {
+      #expect(!entry.device.isEmpty && !entry.architecture.isEmpty && !entry.parameters.isEmpty)
+    }
+  }
+
+  @Test("kernels of another style are another device")
+  func styles() {
+    var other = Self.here
+    other.kernelStyle = .graphics
+    #expect(other.exactKey != Self.here.exactKey && other.architectureKey != Self.here.architectureKey)
+  }
+}
+
+/// Which entry a device takes.
+@Suite(.serialized, .exclusiveDevices, .enabled(if: FirstOpenCLDevice.exists))
+struct TuningSelectionTests {
+  private struct Depth: KernelConfiguration {
+    static let family = "depth"
+    let depth: Int
+
+    var parameters: [String: Int] { ["depth": depth] }
+    init(_ depth: Int) { self.depth = depth }
+    init?(parameters: [String: Int]) {
+      guard parameters.count == 1, let depth = parameters["depth"] else { return nil }
+      self.depth = depth
+    }
+    static func standard(for device: DeviceDescription, problem: String) -> Self { Self(1) }
+    static func candidates(for device: DeviceDescription, problem: String) -> [Self] { [] }
+    func fits(_ device: DeviceDescription) -> Bool { depth < 100 }
+  }
+
+  private static func entry(_ parameters: [String: Int], device: String, architecture: String)
+    -> TuningDatabase.Entry
+  {
+    TuningDatabase.Entry(
+      key: TuningKey(family: "depth", problem: "p"), device: device, architecture: architecture,
+      parameters: parameters, gflops: 2, standardGflops: 1, date: "2026-11-21")
+  }
+
+  /// - Returns: The depth that runs, and what was said about entries.
+  private func depth(_ parameters: (exact: [String: Int]?, alike: [String: Int]?)) throws
+    -> (depth: Int, faults: [TuningFault])
+  {
+    let candidate = try #require(OpenCLPlatform.candidates().first)
+    let here = candidate.description
+    var entries: [TuningDatabase.Entry] = []
+    if let alike = parameters.alike {
+      entries.append(Self.entry(alike, device: "another", architecture: here.architectureKey))
+    }
+    if let exact = parameters.exact {
+      entries.append(Self.entry(exact, device: here.exactKey, architecture: here.architectureKey))
+    }
+    entries.append(Self.entry(["depth": 50], device: "elsewhere", architecture: "x"))
+    let device = try OpenCLDevice(
+      candidate, binaries: ProgramCache(device: here, folder: nil), tuning: TuningDatabase(entries: entries))
+    var faults: [TuningFault] = []
+    device.onIgnoredEntry = { faults.append($1) }
+    let first = device.configuration(Depth.self, for: "p").depth
+    #expect(device.configuration(Depth.self, for: "p").depth == first)
+    #expect(device.configuration(Depth.self, for: "q").depth == 1)
+    return (first, faults)
+  }
+
+  @Test func theEntryOfThisDeviceRunsElseThatOfItsArchitectureElseTheStandard() throws {
+    #expect(try depth((["depth": 7], ["depth": 8])) == (7, []))
+    #expect(try depth((nil, ["depth": 8])) == (8, []))
+    #expect(try depth((nil, nil)) == (1, []))
+  }
+
+  @Test func anEntryThatCannotBeUsedIsPassedOverAndToldOfOnce() throws {
+    #expect(try depth((["depth": 200], ["depth": 8])) == (8, [.doesNotFit]))
+    #expect(try depth((["width": 2], nil)) == (1, [.unknownParameters]))
+    // On another device it need not fit: nothing is said.
+    #expect(try depth((nil, ["depth": 200])) == (1, []))
+  }
+
+  @Test func whatIsForcedEndsWithItsRelease() throws {
+    let device = try FirstOpenCLDevice.open()
+    device.useConfiguration(Depth(3))
+    #expect(device.configuration(Depth.self, for: "p").depth == 3)
+    device.releaseConfiguration(family: Depth.family)
+    #expect(device.configuration(Depth.self, for: "p").depth == 1)
+  }
+
+  @Test func aWatchedDeviceTellsWhatItLookedUp() throws {
+    let device = try FirstOpenCLDevice.open()
+    device.startProfile()
+    _ = device.configuration(Depth.self, for: "p")
+    #expect(try device.stopProfile().namedConfigurations == ["depth/p": ["depth": 1]])
   }
 }

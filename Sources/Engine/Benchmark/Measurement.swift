@@ -76,7 +76,9 @@ public struct Measurement: Sendable, Hashable {
       }
       let isOver = SteadyClock.now() - start >= budget
       if isOver && samples[0].count >= leastSamples { break }
-      if samples[0].count >= enoughSamples && samples.allSatisfy({ Self.spread(of: $0) < spread }) { break }
+      if samples[0].count >= enoughSamples && samples.allSatisfy({ Quartiles($0).relativeSpread < spread }) {
+        break
+      }
     }
     return zip(batches, samples).map { Series(executionsPerSample: $0, samples: $1) }
   }
@@ -92,14 +94,6 @@ public struct Measurement: Sendable, Hashable {
       count = min(16 * count, max(count + 1, Int(wanted)))
     }
     return count
-  }
-
-  /// The interquartile range as a share of the median.
-  static func spread(of samples: [Double]) -> Double {
-    let sorted = samples.sorted()
-    let middle = Quantile.of(sorted, 0.5)
-    guard middle > 0 else { return .infinity }
-    return (Quantile.of(sorted, 0.75) - Quantile.of(sorted, 0.25)) / middle
   }
 }
 

@@ -4,6 +4,9 @@ public struct Quartiles: Sendable, Hashable {
   public let median: Double
   public let upper: Double
 
+  /// The middle half as a share of the median; infinite for a median of 0.
+  public var relativeSpread: Double { median > 0 ? (upper - lower) / median : .infinity }
+
   /// - Precondition: there are samples.
   public init(_ samples: [Double]) {
     precondition(!samples.isEmpty, "quartiles of nothing")

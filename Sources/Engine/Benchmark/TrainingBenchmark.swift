@@ -37,12 +37,7 @@ public struct TrainingBenchmark {
       if let budget, SteadyClock.now() + last - start > budget { return true }
       if let steps { return samples.count >= steps }
       guard samples.count >= leastSteps else { return false }
-      return samples.count >= mostSteps || Self.spread(of: samples) < spread
-    }
-
-    private static func spread(of samples: [Double]) -> Double {
-      let quartiles = Quartiles(samples)
-      return (quartiles.upper - quartiles.lower) / quartiles.median
+      return samples.count >= mostSteps || Quartiles(samples).relativeSpread < spread
     }
   }
 

@@ -9,6 +9,7 @@ public struct TuningProblem: Sendable {
   let checks: [Sample]
   private let standardParameters: @Sendable (DeviceDescription) -> [String: Int]
   private let candidateParameters: @Sendable (DeviceDescription) -> [[String: Int]]
+  private let findFault: @Sendable ([String: Int], DeviceDescription) -> TuningFault?
   private let select: @Sendable ([String: Int], OpenCLDevice) -> Bool
 
   /// - Parameters:
@@ -24,6 +25,7 @@ public struct TuningProblem: Sendable {
     candidateParameters = { device in
       type.candidates(for: device, problem: problem).filter { $0.fits(device) }.map(\.parameters)
     }
+    findFault = { type.fault(of: $0, on: $1) }
     select = { parameters, device in
       guard let configuration = type.init(parameters: parameters) else { return false }
       device.useConfiguration(configuration)
@@ -39,6 +41,11 @@ public struct TuningProblem: Sendable {
     let standard = standard(for: device)
     var seen: Set<[String: Int]> = [standard]
     return candidateParameters(device).filter { seen.insert($0).inserted }
+  }
+
+  /// Why a database's entry with these parameters is not used; nil for one that is.
+  public func fault(of parameters: [String: Int], on device: DeviceDescription) -> TuningFault? {
+    findFault(parameters, device)
   }
 
   /// Makes every problem of the family on `device` run with these parameters.

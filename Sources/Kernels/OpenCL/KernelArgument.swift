@@ -56,16 +56,3 @@ public struct Buffer<Scalar: DeviceScalar>: KernelArgument {
     return clSetKernelArg(kernel, index, MemoryLayout<cl_mem?>.size, &handle)
   }
 }
-
-/// Work-group local memory of a size chosen at the launch.
-public struct LocalMemory<Scalar: DeviceScalar>: KernelArgument {
-  public let count: Int
-
-  public init(count: Int) { self.count = count }
-
-  public static var declaredTypes: [String] { Buffer<Scalar>.declaredTypes }
-
-  public func bind(to kernel: cl_kernel, at index: cl_uint) -> cl_int {
-    clSetKernelArg(kernel, index, count * MemoryLayout<Scalar>.size, nil)
-  }
-}

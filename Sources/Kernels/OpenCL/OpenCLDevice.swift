@@ -25,6 +25,8 @@ public final class OpenCLDevice: Device {
   var forcedConfigurations: [String: any KernelConfiguration] = [:]
   /// Called before a program is built from source: it can take seconds.
   public var onBuild: ((_ program: String) -> Void)?
+  /// Told once of each entry of the tuning database for exactly this device that cannot be used.
+  public var onIgnoredEntry: ((TuningDatabase.Entry, TuningFault) -> Void)?
 
   /// - Parameters:
   ///   - binaries: Where built programs are kept; nil for the cache that the environment names.

@@ -24,9 +24,25 @@ public protocol KernelConfiguration: Hashable, Sendable {
   func fits(_ device: DeviceDescription) -> Bool
 }
 
+/// Why an entry of the tuning database is not used.
+public enum TuningFault: String, Sendable, Hashable {
+  /// Parameters of another version of the program, or no numbers that make a configuration.
+  case unknownParameters = "unknown parameters"
+  /// Above the device's limits, or of another style of kernels.
+  case doesNotFit = "does not fit the device"
+}
+
+extension KernelConfiguration {
+  /// Nil for parameters that can be used on a device.
+  public static func fault(of parameters: [String: Int], on device: DeviceDescription) -> TuningFault? {
+    guard let configuration = Self(parameters: parameters) else { return .unknownParameters }
+    return configuration.fits(device) ? nil : .doesNotFit
+  }
+}
+
 extension DeviceDescription {
-  /// One device model with one driver: what a measurement holds for.
-  public var exactKey: String { "\(vendor) | \(product) | \(driver)" }
+  /// One device model with one driver and one style of kernels: what a measurement holds for.
+  public var exactKey: String { "\(kernelStyle.rawValue) | \(vendor) | \(product) | \(driver)" }
 
   /// Devices that are alike: what a measurement is a good guess for.
   public var architectureKey: String { "\(kernelStyle.rawValue) | \(vendor) | float\(nativeFloatWidth)" }
@@ -36,7 +52,8 @@ extension OpenCLDevice {
   /// The best known configuration of a family for a class of problems.
   ///
   /// In this order: one set with ``setConfiguration(_:for:)``, the tuning database's entry for exactly this device,
-  /// for its architecture, the family's standard. An entry that does not fit the device is passed over.
+  /// for its architecture, the family's standard. An entry that cannot be used is passed over; ``onIgnoredEntry``
+  /// hears of one for exactly this device.
   public func configuration<Configuration: KernelConfiguration>(
     _ type: Configuration.Type, for problem: String,
   ) -> Configuration {
@@ -51,13 +68,23 @@ extension OpenCLDevice {
     _ type: Configuration.Type, for key: TuningKey,
   ) -> Configuration {
     if let known = configurations[key] as? Configuration { return known }
-    let found =
-      tuning.candidates(for: key, on: description).lazy.compactMap {
-        Configuration(parameters: $0.parameters)
-      }
-      .first { $0.fits(description) } ?? type.standard(for: description, problem: key.problem)
+    let found = measured(type, for: key) ?? type.standard(for: description, problem: key.problem)
     configurations[key] = found
     return found
+  }
+
+  /// The first entry of the database that can be used.
+  private func measured<Configuration: KernelConfiguration>(
+    _ type: Configuration.Type, for key: TuningKey,
+  ) -> Configuration? {
+    for entry in tuning.candidates(for: key, on: description) {
+      guard let fault = type.fault(of: entry.parameters, on: description) else {
+        return Configuration(parameters: entry.parameters)
+      }
+      // What was measured on other devices need not fit here.
+      if entry.device == description.exactKey { onIgnoredEntry?(entry, fault) }
+    }
+    return nil
   }
 
   /// Uses `configuration` for every problem of its family until ``releaseConfiguration(family:)``: for tuning.

@@ -27,10 +27,13 @@ extension TuningDatabase {
 
   /// The shipped entries with the user's on top; nothing when `NIBBLE_TUNING` is `off`.
   ///
-  /// - Throws: ``KernelError/damagedTuning(path:problem:)`` for a user's file that does not read.
+  /// - Throws: ``KernelError/damagedTuning(path:problem:)`` for a user's file that does not read, or that
+  ///   `NIBBLE_TUNING` names and that is not there.
   public static func load() throws -> TuningDatabase {
-    if EnvironmentVariable.tuning.value == "off" { return TuningDatabase() }
-    guard let path = userPath(), Folder.exists(path) else { return shipped }
+    let named = EnvironmentVariable.tuning.value
+    if named == "off" { return TuningDatabase() }
+    guard let path = userPath(), named != nil || Folder.exists(path) else { return shipped }
+    guard Folder.exists(path) else { throw KernelError.damagedTuning(path: path, problem: "no such file") }
     return shipped.overlaid(with: try TuningDatabase(path: path))
   }
 

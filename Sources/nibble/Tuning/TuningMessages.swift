@@ -3,11 +3,16 @@ import Files
 import Kernels
 
 /// What `tune` asks the process that tries configurations: one line of JSON.
+///
+/// Without parameters: to prepare for a problem, which takes its time before any configuration runs.
 struct TuningRequest {
   var key: TuningKey
   var parameters: [String: Int]
   /// For measuring, in seconds.
   var seconds: Double
+
+  /// The request that comes first.
+  var preparation: TuningRequest { TuningRequest(key: key, parameters: [:], seconds: 0) }
 
   var line: String {
     let parameters = self.parameters.map { (key: $0.key, value: JSON.integer(Int64($0.value))) }
@@ -58,6 +63,9 @@ struct TuningAnswer {
     }
     return JSON.object(json).serialized()
   }
+
+  /// The answer to ``TuningRequest/preparation``.
+  static let prepared = "{\"outcome\": \"prepared\"}"
 
   init(outcome: TuningOutcome, flops: Double) {
     self.outcome = outcome

@@ -73,9 +73,20 @@ struct TuningReport {
       members.append(.init("time_s", .array(candidate.map { .number($0) })))
       members.append(.init("standard_time_s", .array(standard.map { .number($0) })))
     case .wrong, .failed, .hung, .crashed:
-      members.append(.init("outcome", .string(text(trial.outcome))))
+      members.append(.init("outcome", .string(word(trial.outcome))))
+      members.append(.init("reason", .string(text(trial.outcome))))
     }
     return .object(members)
+  }
+
+  private static func word(_ outcome: TuningOutcome) -> String {
+    switch outcome {
+    case .measured: "measured"
+    case .wrong: "wrong"
+    case .failed: "failed"
+    case .hung: "hung"
+    case .crashed: "crashed"
+    }
   }
 
   // MARK: Words

@@ -20,8 +20,8 @@ struct TuningRun {
   private let budget: Double
   private let patience: Double
   private let path: String
-  /// Seconds of one measurement in the search, and in the final.
-  private static let measurement = (trial: 0.4, final: 1.5)
+  /// Seconds below which a search finds nothing: some trials and a final.
+  private static let leastSeconds = 4.0
 
   init(_ call: Call, device: DeviceDescription, budget: Double, patience: Double, path: String) {
     self.call = call
@@ -37,28 +37,42 @@ struct TuningRun {
     var database = Folder.exists(path) ? try TuningDatabase(path: path) : TuningDatabase()
     let start = Call.now()
     var results: [Result] = []
-    for (number, problem) in problems.enumerated() where Interruption.shared.stopReason == nil {
-      let share = (budget - (Call.now() - start)) / Double(problems.count - number)
-      let result = try search(problem, seconds: max(share, 1), trials, place: (number + 1, problems.count))
+    let covered = min(problems.count, max(1, Int(budget / Self.leastSeconds)))
+    for (number, problem) in problems.prefix(covered).enumerated() where Interruption.shared.stopReason == nil
+    {
+      let share = (budget - (Call.now() - start)) / Double(covered - number)
+      guard share > 0 else { break }
+      let present = database.entries.last { $0.key == problem.key && $0.device == device.exactKey }?
+        .parameters
+      let result = try search(
+        problem, seconds: share, present: present, trials, place: (number + 1, problems.count))
       results.append(result)
       if keep(result, in: &database) { try database.write(to: path) }
     }
     call.output.progress.finish()
+    if results.count < problems.count, Interruption.shared.stopReason == nil {
+      call.output.narrate(
+        "the budget covers \(results.count) of \(problems.count) problems; --budget \(Int(Self.leastSeconds) * problems.count) covers all"
+      )
+    }
     return results
   }
 
   private func search(
-    _ problem: TuningProblem, seconds: Double, _ trials: SupervisedTrials, place: (Int, Int),
+    _ problem: TuningProblem, seconds: Double, present: [String: Int]?, _ trials: SupervisedTrials,
+    place: (Int, Int),
   ) throws -> Result {
-    let search = TuningSearch(candidates: problem.candidates(for: device), budget: seconds)
+    // An entry that this version cannot use is no candidate.
+    let usable = present.flatMap { problem.fault(of: $0, on: device) == nil ? $0 : nil }
+    let search = TuningSearch(
+      candidates: problem.candidates(for: device), present: usable, budget: seconds)
     let start = Call.now()
     var best = 1.0
     let found = try search.run(
       now: { Call.now() }, shouldStop: { Interruption.shared.stopReason != nil },
-      judge: { parameters, isFinal in
-        let time = isFinal ? Self.measurement.final : Self.measurement.trial
-        return try trials.judge(
-          TuningRequest(key: problem.key, parameters: parameters, seconds: time), patience: patience)
+      judge: { parameters, seconds in
+        try trials.judge(
+          TuningRequest(key: problem.key, parameters: parameters, seconds: seconds), patience: patience)
       },
       onTrial: { trial, left in
         best = max(best, trial.outcome.gain ?? 0)
@@ -83,7 +97,7 @@ struct TuningRun {
   private func keep(_ result: Result, in database: inout TuningDatabase) -> Bool {
     guard let winner = result.search.winner, let medians = winner.outcome.medians else {
       // A search that was cut short says nothing against an older entry.
-      guard result.search.untried == 0 else { return false }
+      guard result.search.isComplete else { return false }
       return database.remove(result.key, device: device.exactKey)
     }
     database.set(

@@ -25,6 +25,10 @@ struct TuningWorker: Verb {
       else { throw UsageError("'\(line)' is no request") }
       if current?.key != request.key { current = (request.key, try TuningTrial(problem, on: device)) }
       guard let trial = current?.trial else { continue }
+      if request.parameters.isEmpty {
+        call.output.result(TuningAnswer.prepared)
+        continue
+      }
       let outcome: TuningOutcome
       do {
         outcome = try trial.judge(request.parameters, seconds: request.seconds)
@@ -42,6 +46,10 @@ final class SupervisedTrials {
   private let arguments: [String]
   private let showsErrors: Bool
   private var child: ChildProcess?
+  /// What the child is prepared for.
+  private var prepared: TuningKey?
+  /// Preparing evaluates references, which no configuration can make hang: it may take this much longer.
+  private static let preparation = 10.0
   /// FLOPs of one execution, as the last answer told.
   private(set) var flops = 0.0
 
@@ -52,25 +60,49 @@ final class SupervisedTrials {
   }
 
   /// - Parameters:
-  ///   - patience: Seconds after which the trial counts as hung.
+  ///   - patience: Seconds after which the trial counts as hung; preparing for a problem is not among them.
   func judge(_ request: TuningRequest, patience: Double) throws -> TuningOutcome {
-    let child = try self.child ?? ChildProcess(arguments: arguments, showsErrors: showsErrors)
-    self.child = child
-    child.send(request.line)
-    switch child.answer(within: patience) {
+    if prepared != request.key {
+      if let failure = try ask(request.preparation, within: Self.preparation * patience).failure {
+        return failure
+      }
+      prepared = request.key
+    }
+    switch try ask(request, within: patience) {
+    case .failed(let outcome): return outcome
     case .line(let line):
       guard let answer = TuningAnswer(line: line) else {
-        self.child = nil
+        endChild()
         return .crashed(reason: "an answer that is none: \(line.prefix(80))")
       }
       flops = answer.flops
       return answer.outcome
-    case .timeout:
-      self.child = nil
-      return .hung(afterSeconds: patience)
-    case .ended(let how):
-      self.child = nil
-      return .crashed(reason: how)
     }
   }
+
+  private enum Reply {
+    case line(String)
+    case failed(TuningOutcome)
+
+    var failure: TuningOutcome? {
+      if case .failed(let outcome) = self { outcome } else { nil }
+    }
+  }
+
+  private func ask(_ request: TuningRequest, within seconds: Double) throws -> Reply {
+    let child = try self.child ?? ChildProcess(arguments: arguments, showsErrors: showsErrors)
+    self.child = child
+    child.send(request.line)
+    switch child.answer(within: seconds) {
+    case .line(let line): return .line(line)
+    case .timeout:
+      endChild()
+      return .failed(.hung(afterSeconds: seconds))
+    case .ended(let how):
+      endChild()
+      return .failed(.crashed(reason: how))
+    }
+  }
+
+  private func endChild() { (child, prepared) = (nil, nil) }
 }

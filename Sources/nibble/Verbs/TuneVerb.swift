@@ -1,5 +1,6 @@
 import ArgumentParser
 import Engine
+import Files
 import Glibc
 import Kernels
 import Terminal
@@ -22,22 +23,26 @@ struct TuneVerb: Verb {
   @OptionGroup var globals: GlobalOptions
   @Argument(help: "Families (matmul) or single problems (\"matmul/nt large\"); all when absent.")
   var families: [String] = []
-  @Option(help: "Seconds for everything.") var budget = 120.0
-  @Option(help: "Seconds after which a configuration counts as hung.") var patience = 30.0
+  @Option(help: "Seconds for everything (120 by default).") var budget: Double?
+  @Option(help: "Seconds after which a configuration counts as hung (30 by default).") var patience: Double?
   @Option(help: "The database to write; the user's own when absent (NIBBLE_TUNING).") var output: String?
   @Flag(help: "Only show what is known for the device.") var list = false
 
   func validate() throws {
-    if !(budget > 0 && budget <= 1e6) {
+    if let budget, !(budget > 0 && budget <= 1e6) {
       throw ValidationError("--budget is \(budget); give seconds above 0.")
     }
-    if !(patience >= 1 && patience <= 1e5) {
+    if let patience, !(patience >= 1 && patience <= 1e5) {
       throw ValidationError("--patience is \(patience); give 1 or more.")
     }
     if list, output != nil { throw ValidationError("--list writes nothing; leave --output out.") }
+    if list, budget != nil || patience != nil {
+      throw ValidationError("--list measures nothing; leave --budget and --patience out.")
+    }
   }
 
   func run(_ call: Call) throws -> Terminal.ExitCode {
+    if !list { try makeDatabase() }
     let device = try call.open().description
     guard device.languageVersion != nil else {
       throw UsageError(
@@ -49,11 +54,20 @@ struct TuneVerb: Verb {
       throw UsageError("NIBBLE_TUNING is off: there is no database to write", hints: ["--output tuning.json"])
     }
     try Interruption.installHandlers()
-    let search = TuningRun(call, device: device, budget: budget, patience: patience, path: path)
+    let search = TuningRun(
+      call, device: device, budget: budget ?? 120, patience: patience ?? 30, path: path)
     let results = try search.run(problems)
     TuningReport(device: device, path: path, results: results).print(to: call.output)
     if let reason = Interruption.shared.stopReason { throw Interrupted(reason: reason) }
     return .done
+  }
+
+  /// A database that `NIBBLE_TUNING` names must be there, unless this call is the one that makes it.
+  private func makeDatabase() throws {
+    guard let path = TuningDatabase.userPath(), path == output ?? path,
+      EnvironmentVariable.tuning.value != nil, !Folder.exists(path)
+    else { return }
+    try TuningDatabase().write(to: path)
   }
 
   private func chosen(from all: [TuningProblem], on device: DeviceDescription) throws -> [TuningProblem] {
@@ -81,7 +95,21 @@ struct TuneVerb: Verb {
     ])
     var rows: [JSONText] = []
     for problem in problems {
-      let entry = database.candidates(for: problem.key, on: device).first
+      var entry: TuningDatabase.Entry?
+      var ignored: [JSONText] = []
+      for candidate in database.candidates(for: problem.key, on: device) where entry == nil {
+        guard let fault = problem.fault(of: candidate.parameters, on: device) else {
+          entry = candidate
+          continue
+        }
+        table.append([
+          problem.key.name, "ignored: \(fault.rawValue)", "-", TuningReport.text(candidate.parameters),
+        ])
+        ignored.append([
+          "device_key": .string(candidate.device), "reason": .string(fault.rawValue),
+          "parameters": TuningReport.json(candidate.parameters),
+        ])
+      }
       let origin =
         entry.map { $0.device == device.exactKey ? "this device" : "its architecture" } ?? "standard"
       let parameters = entry?.parameters ?? problem.standard(for: device)
@@ -91,7 +119,7 @@ struct TuneVerb: Verb {
       ])
       rows.append([
         "problem": .string(problem.key.name), "from": .string(origin), "gain": JSONText(gain),
-        "parameters": TuningReport.json(parameters),
+        "parameters": TuningReport.json(parameters), "ignored": .array(ignored),
       ])
     }
     call.output.table(table)

@@ -64,9 +64,9 @@ import Testing
   }
 
   @Test func theSpreadIsTheMiddleHalfOverTheMedian() {
-    #expect(Measurement.spread(of: [1, 2, 3, 4, 5]) == 2.0 / 3)
-    #expect(Measurement.spread(of: [2, 2, 2]) == 0)
-    #expect(Measurement.spread(of: [0, 0]) == .infinity)
+    #expect(Quartiles([1, 2, 3, 4, 5]).relativeSpread == 2.0 / 3)
+    #expect(Quartiles([2, 2, 2]).relativeSpread == 0)
+    #expect(Quartiles([0, 0]).relativeSpread == .infinity)
   }
 
   @Test func rivalsAreComparedWithTheRowInFrontOfThem() throws {

@@ -19,8 +19,8 @@ import Testing
     var finals = 0
     let result = TuningSearch(candidates: Self.candidates, budget: 1e6).run(
       now: { 0 },
-      judge: { parameters, isFinal in
-        finals += isFinal ? 1 : 0
+      judge: { parameters, seconds in
+        finals += seconds == TuningSearch.measurement.final ? 1 : 0
         return Self.measured(gain: Self.gain(parameters))
       })
     #expect(result.winner?.parameters == ["depth": 4, "rows": 2])
@@ -38,15 +38,49 @@ import Testing
         return Self.measured(gain: Self.gain(parameters))
       })
     #expect(result.untried == Self.candidates.count - 8)
-    #expect(result.trials.count == 8 + 3)
+    // A third final would end after the budget.
+    #expect(result.trials.count == 8 + 2)
+    #expect(clock == 10 && !result.isComplete)
+  }
+
+  @Test func finalsShareWhatIsLeft() {
+    var clock = 0.0
+    var finals: [Double] = []
+    _ = TuningSearch(candidates: Self.candidates, budget: 10).run(
+      now: { clock },
+      judge: { parameters, seconds in
+        if seconds == TuningSearch.measurement.trial { clock += 0.5 } else { finals.append(seconds) }
+        return Self.measured(gain: Self.gain(parameters))
+      })
+    // 2 s for three finals, half of it for checks; nothing takes time here, so the later ones get more.
+    #expect(finals.count == 3 && abs(finals[0] - 1.0 / 3) < 1e-9 && finals.allSatisfy { $0 <= 1 })
+  }
+
+  /// What the database holds comes first, and only what is faster in a final beside it takes its place.
+  @Test func aSearchThatIsCutShortReplacesNothingByWhatIsWorse() {
+    let present = ["depth": 4, "rows": 2]
+    for budget in [3.0, 1e6] {
+      var clock = 0.0
+      var order: [[String: Int]] = []
+      let result = TuningSearch(candidates: Self.candidates, present: present, budget: budget).run(
+        now: { clock },
+        judge: { parameters, _ in
+          clock += 0.5
+          order.append(parameters)
+          return Self.measured(gain: Self.gain(parameters))
+        })
+      #expect(order.first == present && order.filter { $0 == present }.count == 2)
+      #expect(result.winner?.parameters == present)
+      #expect(result.isComplete == (budget > 3))
+    }
   }
 
   @Test func neighboursOfTheBestComeAfterTheFirstThird() {
     var order: [[String: Int]] = []
     _ = TuningSearch(candidates: Self.candidates, budget: 1e6).run(
       now: { 0 },
-      judge: { parameters, isFinal in
-        if !isFinal { order.append(parameters) }
+      judge: { parameters, seconds in
+        if seconds == TuningSearch.measurement.trial { order.append(parameters) }
         return Self.measured(gain: Self.gain(parameters))
       })
     let first = order.prefix(10).max { Self.gain($0) < Self.gain($1) } ?? [:]
@@ -70,7 +104,10 @@ import Testing
 
   @Test func aFinalThatDisappointsDoesNotWin() {
     let result = TuningSearch(candidates: [["a": 1]], budget: 1e6).run(
-      now: { 0 }, judge: { _, isFinal in Self.measured(gain: isFinal ? 1 : 1.5) })
+      now: { 0 },
+      judge: { _, seconds in
+        Self.measured(gain: seconds == TuningSearch.measurement.final ? 1 : 1.5)
+      })
     #expect(result.winner == nil)
   }
 
@@ -84,5 +121,18 @@ import Testing
       })
     #expect(trials == 3)
     #expect(result.winner == nil)
+  }
+
+  /// The child of an interrupted call dies of the same signal: that says nothing about its configuration.
+  @Test func aTrialThatTheCallerInterruptedIsDropped() {
+    var trials = 0
+    let result = TuningSearch(candidates: Self.candidates, budget: 1e6).run(
+      now: { 0 }, shouldStop: { trials == 3 },
+      judge: { parameters, _ in
+        trials += 1
+        return trials == 3 ? .crashed(reason: "was ended by signal 2") : Self.measured(gain: 2)
+      })
+    #expect(trials == 3 && result.trials.count == 2)
+    #expect(result.untried == Self.candidates.count - 2 && !result.isComplete)
   }
 }
