@@ -11,58 +11,45 @@
 #include "attention_common.cl"
 
 typedef struct {
-  float8 maximum[3], sum[3], moment[3]; // moment: sum of p log2 p before normalization, for the entropy
+  vector maximum[STRIP_VECTORS], sum[STRIP_VECTORS];
+  vector moment[STRIP_VECTORS]; // sum of p log2 p before normalization, for the entropy
 } RowState;
 
 // Scores [key][row] -> exp2(score - maximum) in place, state updated; returns what the output must be
 // multiplied by.
-static inline void online_softmax(float *scores, int from, int to, RowState *state, float8 *factor) {
-  for (int n = 0; n < 3; ++n) {
-    float8 highest = state->maximum[n];
-    for (int j = from; j < to; ++j) {
-      highest = larger(vload8(n, scores + j * STRIP), highest);
+static inline void online_softmax(float *scores, int from, int to, RowState *state, vector *factor) {
+  for (int n = 0; n < STRIP_VECTORS; ++n) {
+    const vector old_maximum = state->maximum[n];
+    vector even = old_maximum, odd = old_maximum;
+    for (int j = from; j < to; j += 2) { // TILE is even
+      even = larger(VECTOR_AT(scores + j * STRIP, n), even);
+      odd = larger(VECTOR_AT(scores + (j + 1) * STRIP, n), odd);
     }
-    const float8 shift = state->maximum[n] - highest;
+    const vector highest = larger(even, odd);
+    const vector shift = old_maximum - highest;
     factor[n] = exp2_negative(shift);
+    vector sum = state->sum[n] * factor[n];
 #if ENTROPY
-    const float8 known = (state->sum[n] > 0.0f) ? shift : (float8)(0.0f);
-    state->moment[n] = factor[n] * fma(state->sum[n], known, state->moment[n]);
+    const vector known = (state->sum[n] > 0.0f) ? shift : (vector)(0.0f);
+    vector moment = factor[n] * fma(state->sum[n], known, state->moment[n]);
 #endif
-    state->sum[n] *= factor[n];
+    // A row that has met no allowed key yet must get 0, not exp2(MASKED - MASKED).
+    const vector base = (highest < -1.0e29f) ? (vector)(0.0f) : highest;
+    for (int j = from; j < to; ++j) {
+      const vector x = VECTOR_AT(scores + j * STRIP, n) - base;
+      const vector p = exp2_negative(x);
+      sum += p;
+#if ENTROPY
+      moment = fma(p, x, moment);
+#endif
+      VECTOR_AT(scores + j * STRIP, n) = p;
+    }
     state->maximum[n] = highest;
+    state->sum[n] = sum;
+#if ENTROPY
+    state->moment[n] = moment;
+#endif
   }
-  // A row that has met no allowed key yet must get 0, not exp2(MASKED - MASKED).
-  const float8 base0 = (state->maximum[0] < -1.0e29f) ? (float8)(0.0f) : state->maximum[0];
-  const float8 base1 = (state->maximum[1] < -1.0e29f) ? (float8)(0.0f) : state->maximum[1];
-  const float8 base2 = (state->maximum[2] < -1.0e29f) ? (float8)(0.0f) : state->maximum[2];
-  float8 sum0 = state->sum[0], sum1 = state->sum[1], sum2 = state->sum[2];
-#if ENTROPY
-  float8 moment0 = state->moment[0], moment1 = state->moment[1], moment2 = state->moment[2];
-#endif
-  for (int j = from; j < to; ++j) {
-    float *s = scores + j * STRIP;
-    const float8 x0 = vload8(0, s) - base0, x1 = vload8(1, s) - base1, x2 = vload8(2, s) - base2;
-    const float8 p0 = exp2_negative(x0), p1 = exp2_negative(x1), p2 = exp2_negative(x2);
-    sum0 += p0;
-    sum1 += p1;
-    sum2 += p2;
-#if ENTROPY
-    moment0 = fma(p0, x0, moment0);
-    moment1 = fma(p1, x1, moment1);
-    moment2 = fma(p2, x2, moment2);
-#endif
-    vstore8(p0, 0, s);
-    vstore8(p1, 1, s);
-    vstore8(p2, 2, s);
-  }
-  state->sum[0] = sum0;
-  state->sum[1] = sum1;
-  state->sum[2] = sum2;
-#if ENTROPY
-  state->moment[0] = moment0;
-  state->moment[1] = moment1;
-  state->moment[2] = moment2;
-#endif
 }
 
 // Takes the sink in, normalizes and writes one strip.
@@ -70,28 +57,28 @@ static inline void finish_strip(
     const float *output, RowState *state, float sink, int rows, global float *o, size_t stride,
     global float *lse, global float *entropy) {
   float factors[STRIP], logs[STRIP], entropies[STRIP];
-  for (int n = 0; n < 3; ++n) {
-    float8 maximum = state->maximum[n], sum = state->sum[n], total = sum, factor = 1.0f, moment = 0.0f;
+  for (int n = 0; n < STRIP_VECTORS; ++n) {
+    vector maximum = state->maximum[n], sum = state->sum[n], total = sum, factor = 1.0f, moment = 0.0f;
 #if ENTROPY
     moment = state->moment[n];
 #endif
 #if SINKS
-    const float8 highest = larger((float8)(sink), maximum);
-    const float8 shift = maximum - highest;
+    const vector highest = larger((vector)(sink), maximum);
+    const vector shift = maximum - highest;
     factor = exp2_negative(shift);
-    moment = factor * fma(sum, (sum > 0.0f) ? shift : (float8)(0.0f), moment);
+    moment = factor * fma(sum, (sum > 0.0f) ? shift : (vector)(0.0f), moment);
     sum *= factor;
-    total = sum + exp2_negative((float8)(sink)-highest);
+    total = sum + exp2_negative((vector)(sink)-highest);
     maximum = highest;
 #endif
     // select() and not ?:, which Clang turns into a negated mask where a condition is used more than once;
     // Oclgrind 21.10 extends a negated vector of booleans wrongly.
-    const int8 dead = total <= 0.0f;
-    const float8 safe = select(total, (float8)(1.0f), dead);
-    const float8 log_total = log2(safe);
-    vstore8(select(factor / safe, (float8)(0.0f), dead), n, factors);
-    vstore8(select((maximum + log_total) * LN_2, (float8)(MASKED), dead), n, logs);
-    vstore8(select((sum * log_total - moment) * LN_2 / safe, (float8)(0.0f), dead), n, entropies);
+    const int_vector dead = total <= 0.0f;
+    const vector safe = select(total, (vector)(1.0f), dead);
+    const vector log_total = log2(safe);
+    STORE_VECTOR(select(factor / safe, (vector)(0.0f), dead), n, factors);
+    STORE_VECTOR(select((maximum + log_total) * LN_2, (vector)(MASKED), dead), n, logs);
+    STORE_VECTOR(select((sum * log_total - moment) * LN_2 / safe, (vector)(0.0f), dead), n, entropies);
   }
   unpack_transposed(output, factors, rows, DV, o, stride);
   for (int r = 0; r < rows; ++r) {
@@ -109,11 +96,11 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_forward(
     global float *restrict lse, global float *restrict entropy, int query_time, int key_time,
     int key_capacity, int query_heads, int key_heads, float scale, float softcap, int causal, int window_left,
     int window_right) {
-  float queries[STRIPS * D * STRIP];
-  float outputs[STRIPS * DV * STRIP];
-  float keys[KEYS * KEY_STRIDE];
-  float values[KEYS * VALUE_STRIDE];
-  float scores[KEYS * STRIP];
+  float queries[STRIPS * D * STRIP] ALIGNED;
+  float outputs[STRIPS * TILED_DV * STRIP] ALIGNED;
+  float keys[KEYS * STRIDE_D] ALIGNED;
+  float values[KEYS * STRIDE_DV] ALIGNED;
+  float scores[KEYS * STRIP] ALIGNED;
   RowState states[STRIPS];
 #if DOCUMENTS
   int row_documents[STRIPS * STRIP];
@@ -153,10 +140,10 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_forward(
     pack_transposed(
         q + (size_t)(t * STRIP) * q_stride, q_stride, min(STRIP, rows - t * STRIP), D,
         score_factor(scale, softcap), queries + t * D * STRIP);
-    for (int n = 0; n < DV * STRIP; n += 8) {
-      vstore8((float8)(0.0f), 0, outputs + t * DV * STRIP + n);
+    for (int n = 0; n < TILED_DV * STRIP; n += VECTOR) {
+      VECTOR_AT(outputs + t * TILED_DV * STRIP + n, 0) = 0.0f;
     }
-    for (int n = 0; n < 3; ++n) {
+    for (int n = 0; n < STRIP_VECTORS; ++n) {
       states[t].maximum[n] = MASKED;
       states[t].sum[n] = 0.0f;
       states[t].moment[n] = 0.0f;
@@ -194,13 +181,13 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_forward(
       test_mask = coverage == 1;
 #endif
       if (!loaded) {
-        const int padded = (count + 3) & ~3;
-        copy_rows(k + (size_t)key0 * k_stride, k_stride, count, padded, D, D, 1.0f, keys, KEY_STRIDE);
-        copy_rows(v + (size_t)key0 * v_stride, v_stride, count, padded, DV, DV, 1.0f, values, VALUE_STRIDE);
+        const int padded = WHOLE(count, TILE);
+        copy_rows(k + (size_t)key0 * k_stride, k_stride, count, padded, D, 1.0f, keys, STRIDE_D);
+        copy_rows(v + (size_t)key0 * v_stride, v_stride, count, padded, DV, 1.0f, values, STRIDE_DV);
         loaded = 1;
       }
-      for (int j = strip.from; j < strip.to; j += 4) {
-        tile_scores(keys + j * KEY_STRIDE, KEY_STRIDE, queries + t * D * STRIP, D, scores + j * STRIP, STRIP);
+      for (int j = strip.from; j < strip.to; j += TILE) {
+        tile_scores(keys + j * STRIDE_D, STRIDE_D, queries + t * D * STRIP, D, scores + j * STRIP, STRIP);
       }
 #if DOCUMENTS
       shape_scores(
@@ -209,19 +196,19 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_forward(
 #else
       shape_scores(scores, STRIP, 0, reach, strip, key0, softcap, slope, 0, 0, documents, test_mask, mask);
 #endif
-      float8 factor[3];
+      vector factor[STRIP_VECTORS];
       online_softmax(scores, strip.from, strip.to, &states[t], factor);
-      for (int d = 0; d < DV; d += 4) {
+      for (int d = 0; d < DV; d += TILE) {
         tile_accumulate(
-            values + strip.from * VALUE_STRIDE + d, VALUE_STRIDE, scores + strip.from * STRIP, STRIP,
-            strip.to - strip.from, outputs + (t * DV + d) * STRIP, factor[0], factor[1], factor[2]);
+            values + strip.from * STRIDE_DV + d, STRIDE_DV, scores + strip.from * STRIP, STRIP,
+            strip.to - strip.from, outputs + (t * TILED_DV + d) * STRIP, factor);
       }
     }
   }
 
   for (int t = 0; t < strips; ++t) {
     finish_strip(
-        outputs + t * DV * STRIP, &states[t], sink, min(STRIP, rows - t * STRIP),
+        outputs + t * TILED_DV * STRIP, &states[t], sink, min(STRIP, rows - t * STRIP),
         o + (size_t)(t * STRIP) * o_stride, o_stride, lse + statistics + t * STRIP,
         entropy + statistics + t * STRIP);
   }

@@ -11,34 +11,33 @@
 
 #include "attention_common.cl"
 
-// Vectors of 8 columns are covered by tiles of 24 and then tiles of 16; never by a lone 8 next to a 24.
-#define VECTORS(WIDTH) (((WIDTH) + 7) / 8)
-#define TILES_24(WIDTH) \
-  (VECTORS(WIDTH) % 3 == 1 ? (VECTORS(WIDTH) >= 4 ? VECTORS(WIDTH) / 3 - 1 : 0) : VECTORS(WIDTH) / 3)
+// Vectors of columns are covered by tiles of STRIP_VECTORS, then by tiles of one less; where tiles have
+// three, never by a lone vector next to a whole tile.
+#define VECTORS(WIDTH) (((WIDTH) + VECTOR - 1) / VECTOR)
+#define WIDE_TILES(WIDTH) \
+  (STRIP_VECTORS == 3 && VECTORS(WIDTH) % 3 == 1 ? (VECTORS(WIDTH) >= 4 ? VECTORS(WIDTH) / 3 - 1 : 0) \
+                                                 : VECTORS(WIDTH) / STRIP_VECTORS)
 
-// c [keys][width] += a b over the query rows: a [key][row], b [row][width]; group n of four keys meets the
+// c [keys][width] += a b over the query rows: a [key][row], b [row][width]; group n of TILE keys meets the
 // strips first_strips[n] ... last_strips[n].
 static inline void add_over_rows(
     const float *a, const float *b, int b_stride, const int *first_strips, const int *last_strips,
-    int key_count, global float *c, size_t c_stride, int width, int tiles_24) {
-  for (int d = 0; d < width; d += (d < tiles_24 * 24) ? 24 : 16) {
-    for (int j = 0; j < key_count; j += 4) {
-      const int begin = first_strips[j / 4] * STRIP;
-      const int depth = (last_strips[j / 4] + 1) * STRIP - begin;
+    int key_count, global float *c, size_t c_stride, int width, int wide_tiles) {
+  const int wide = wide_tiles * STRIP;
+  for (int d = 0; d < width; d += (d < wide) ? STRIP : STRIP - VECTOR) {
+    for (int j = 0; j < key_count; j += TILE) {
+      const int begin = first_strips[j / TILE] * STRIP;
+      const int depth = (last_strips[j / TILE] + 1) * STRIP - begin;
       if (depth <= 0) {
         continue;
       }
       const float *a_tile = a + j * ROWS + begin;
       const float *b_tile = b + begin * b_stride + d;
       global float *c_tile = c + (size_t)j * c_stride + d;
-      if (d < tiles_24 * 24) {
-        tile_add_24(
-            a_tile, ROWS, b_tile, b_stride, depth, c_tile, c_stride, key_count - j,
-            min(width - d, 24));
+      if (d < wide) {
+        tile_add(a_tile, ROWS, b_tile, b_stride, depth, c_tile, c_stride, key_count - j, width - d);
       } else {
-        tile_add_16(
-            a_tile, ROWS, b_tile, b_stride, depth, c_tile, c_stride, key_count - j,
-            min(width - d, 16));
+        tile_add_narrow(a_tile, ROWS, b_tile, b_stride, depth, c_tile, c_stride, key_count - j, width - d);
       }
     }
   }
@@ -49,35 +48,32 @@ static inline void add_over_rows(
 static inline void softmax_gradient(
     float *scores, float *gradients, const float *cap_slopes, int from, int to, const float *logs,
     const float *row_terms) {
-  const float8 l0 = vload8(0, logs), l1 = vload8(1, logs), l2 = vload8(2, logs);
-  const float8 term0 = vload8(0, row_terms), term1 = vload8(1, row_terms), term2 = vload8(2, row_terms);
-  for (int j = from; j < to; ++j) {
-    float *s = scores + j * ROWS;
-    float *g = gradients + j * ROWS;
-    const float8 p0 = exp2_negative(vload8(0, s) - l0);
-    const float8 p1 = exp2_negative(vload8(1, s) - l1);
-    const float8 p2 = exp2_negative(vload8(2, s) - l2);
-    float8 g0 = p0 * (vload8(0, g) - term0), g1 = p1 * (vload8(1, g) - term1),
-           g2 = p2 * (vload8(2, g) - term2);
+  for (int n = 0; n < STRIP_VECTORS; ++n) {
+    const vector log_sum = VECTOR_AT(logs, n), term = VECTOR_AT(row_terms, n);
+    for (int j = from; j < to; ++j) {
+      float *s = scores + j * ROWS;
+      float *g = gradients + j * ROWS;
+      const vector p = exp2_negative(VECTOR_AT(s, n) - log_sum);
+      vector gradient = p * (VECTOR_AT(g, n) - term);
 #if SOFTCAP
-    g0 *= vload8(0, cap_slopes + j * STRIP);
-    g1 *= vload8(1, cap_slopes + j * STRIP);
-    g2 *= vload8(2, cap_slopes + j * STRIP);
+      gradient *= VECTOR_AT(cap_slopes + j * STRIP, n);
 #endif
-    vstore8(p0, 0, s);
-    vstore8(p1, 1, s);
-    vstore8(p2, 2, s);
-    vstore8(g0, 0, g);
-    vstore8(g1, 1, g);
-    vstore8(g2, 2, g);
+      VECTOR_AT(s, n) = p;
+      VECTOR_AT(g, n) = gradient;
+    }
   }
 }
 
 static inline float dot_rows(global const float *a, global const float *b) {
-  float4 sum = 0.0f;
-  for (int d = 0; d < DV; d += 4) {
-    sum = fma(vload4(0, a + d), vload4(0, b + d), sum);
+  float4 even = 0.0f, odd = 0.0f;
+  for (int d = 0; d + 8 <= DV; d += 8) {
+    even = fma(vload4(0, a + d), vload4(0, b + d), even);
+    odd = fma(vload4(1, a + d), vload4(1, b + d), odd);
   }
+#if DV % 8 != 0
+  even = fma(vload4(0, a + DV - 4), vload4(0, b + DV - 4), even);
+#endif
+  const float4 sum = even + odd;
   return (sum.x + sum.y) + (sum.z + sum.w);
 }
 
@@ -93,19 +89,20 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
     global float *restrict dsinks_partial, int batches, int query_time, int key_time, int key_capacity,
     int query_heads, int key_heads, float scale, float softcap, int causal, int window_left, int window_right,
     int slices, int accumulate) {
-  float queries[STRIPS * D * STRIP];
-  float query_gradients[STRIPS * D * STRIP];
-  float output_gradients[STRIPS * DV * STRIP];
-  float query_rows[ROWS * ROW_STRIDE_D];
-  float gradient_rows[ROWS * ROW_STRIDE_DV];
-  float keys[KEYS * KEY_STRIDE];
-  float values[KEYS * VALUE_STRIDE];
-  float scores[KEYS * ROWS];
-  float gradients[KEYS * ROWS];
-  float logs[ROWS], row_terms[ROWS], factors[STRIP];
-  int first_strips[KEYS / 4], last_strips[KEYS / 4];
+  float queries[STRIPS * D * STRIP] ALIGNED;
+  float query_gradients[STRIPS * TILED_D * STRIP] ALIGNED;
+  float output_gradients[STRIPS * DV * STRIP] ALIGNED;
+  float query_rows[ROWS * STRIDE_D] ALIGNED;
+  float gradient_rows[ROWS * STRIDE_DV] ALIGNED;
+  float keys[KEYS * STRIDE_D] ALIGNED;
+  float values[KEYS * STRIDE_DV] ALIGNED;
+  float scores[KEYS * ROWS] ALIGNED;
+  float gradients[KEYS * ROWS] ALIGNED;
+  float logs[ROWS] ALIGNED, row_terms[ROWS] ALIGNED, factors[STRIP];
+  int first_strips[KEYS / TILE], last_strips[KEYS / TILE];
+  vector ones[STRIP_VECTORS];
 #if SOFTCAP
-  float cap_slopes[KEYS * STRIP];
+  float cap_slopes[KEYS * STRIP] ALIGNED;
 #else
   float *cap_slopes = 0;
 #endif
@@ -131,6 +128,9 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
 #endif
   for (int r = 0; r < STRIP; ++r) {
     factors[r] = scale;
+  }
+  for (int n = 0; n < STRIP_VECTORS; ++n) {
+    ones[n] = 1.0f;
   }
   if (!accumulate) {
     for (int j = 0; j < key_time; ++j) {
@@ -188,24 +188,23 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
         pack_transposed(
             g_block + (size_t)(t * STRIP) * o_stride, o_stride, strip_rows, DV, 1.0f,
             output_gradients + t * DV * STRIP);
-        for (int m = 0; m < D * STRIP; m += 8) {
-          vstore8((float8)(0.0f), 0, query_gradients + t * D * STRIP + m);
+        for (int m = 0; m < TILED_D * STRIP; m += VECTOR) {
+          VECTOR_AT(query_gradients + t * TILED_D * STRIP + m, 0) = 0.0f;
         }
 #if DOCUMENTS
         strip_documents[t] =
             load_row_documents(documents, reach, row0 + t * STRIP, row_documents + t * STRIP);
 #endif
       }
-      copy_rows(q_block, q_stride, rows, strips * STRIP, D, ROW_STRIDE_D, scale, query_rows, ROW_STRIDE_D);
-      copy_rows(
-          g_block, o_stride, rows, strips * STRIP, DV, ROW_STRIDE_DV, 1.0f, gradient_rows, ROW_STRIDE_DV);
+      copy_rows(q_block, q_stride, rows, strips * STRIP, D, scale, query_rows, STRIDE_D);
+      copy_rows(g_block, o_stride, rows, strips * STRIP, DV, 1.0f, gradient_rows, STRIDE_DV);
 
       const int end = last_key(reach, row0 + rows - 1) + 1;
       for (int key0 = first_key(reach, row0); key0 < end; key0 += KEYS) {
         const int count = min(KEYS, end - key0);
-        for (int j = 0; j < count; j += 4) {
-          first_strips[j / 4] = strips;
-          last_strips[j / 4] = -1;
+        for (int j = 0; j < count; j += TILE) {
+          first_strips[j / TILE] = strips;
+          last_strips[j / TILE] = -1;
         }
 #if DOCUMENTS
         const int2 block_documents = document_range(documents + key0, count);
@@ -216,9 +215,9 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
           if (strip.from >= strip.to) {
             continue;
           }
-          for (int j = strip.from; j < strip.to; j += 4) {
-            first_strips[j / 4] = min(first_strips[j / 4], t);
-            last_strips[j / 4] = t;
+          for (int j = strip.from; j < strip.to; j += TILE) {
+            first_strips[j / TILE] = min(first_strips[j / TILE], t);
+            last_strips[j / TILE] = t;
           }
           int visit = 1, test_documents = 0, test_mask = 0;
 #if DOCUMENTS
@@ -235,28 +234,27 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
           float *g = gradients + t * STRIP;
           if (!visit) {
             for (int j = strip.from; j < strip.to; ++j) {
-              for (int m = 0; m < 3; ++m) {
-                vstore8((float8)(0.0f), m, s + j * ROWS);
-                vstore8((float8)(0.0f), m, g + j * ROWS);
+              for (int m = 0; m < STRIP_VECTORS; ++m) {
+                VECTOR_AT(s + j * ROWS, m) = 0.0f;
+                VECTOR_AT(g + j * ROWS, m) = 0.0f;
               }
             }
             continue;
           }
           if (!loaded) {
-            const int padded = (count + 3) & ~3;
-            copy_rows(k + (size_t)key0 * k_stride, k_stride, count, padded, D, D, 1.0f, keys, KEY_STRIDE);
-            copy_rows(
-                v + (size_t)key0 * v_stride, v_stride, count, padded, DV, DV, 1.0f, values, VALUE_STRIDE);
+            const int padded = WHOLE(count, TILE);
+            copy_rows(k + (size_t)key0 * k_stride, k_stride, count, padded, D, 1.0f, keys, STRIDE_D);
+            copy_rows(v + (size_t)key0 * v_stride, v_stride, count, padded, DV, 1.0f, values, STRIDE_DV);
             loaded = 1;
           }
-          for (int j = strip.from; j < strip.to; j += 4) {
+          for (int j = strip.from; j < strip.to; j += TILE) {
             tile_scores(
-                keys + j * KEY_STRIDE, KEY_STRIDE, queries + t * D * STRIP, D, s + j * ROWS,
+                keys + j * STRIDE_D, STRIDE_D, queries + t * D * STRIP, D, s + j * ROWS,
                 ROWS);
           }
-          for (int j = strip.from; j < strip.to; j += 4) {
+          for (int j = strip.from; j < strip.to; j += TILE) {
             tile_scores(
-                values + j * VALUE_STRIDE, VALUE_STRIDE, output_gradients + t * DV * STRIP, DV,
+                values + j * STRIDE_DV, STRIDE_DV, output_gradients + t * DV * STRIP, DV,
                 g + j * ROWS, ROWS);
           }
 #if DOCUMENTS
@@ -269,24 +267,24 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
               mask);
 #endif
           softmax_gradient(s, g, cap_slopes, strip.from, strip.to, logs + t * STRIP, row_terms + t * STRIP);
-          for (int d = 0; d < D; d += 4) {
+          for (int d = 0; d < D; d += TILE) {
             tile_accumulate(
-                keys + strip.from * KEY_STRIDE + d, KEY_STRIDE, g + strip.from * ROWS, ROWS,
-                strip.to - strip.from, query_gradients + (t * D + d) * STRIP, 1.0f, 1.0f, 1.0f);
+                keys + strip.from * STRIDE_D + d, STRIDE_D, g + strip.from * ROWS, ROWS,
+                strip.to - strip.from, query_gradients + (t * TILED_D + d) * STRIP, ones);
           }
         }
         if (loaded) {
           add_over_rows(
-              scores, gradient_rows, ROW_STRIDE_DV, first_strips, last_strips, count,
-              dv_partial + (size_t)key0 * v_stride, v_stride, DV, TILES_24(DV));
+              scores, gradient_rows, STRIDE_DV, first_strips, last_strips, count,
+              dv_partial + (size_t)key0 * v_stride, v_stride, DV, WIDE_TILES(DV));
           add_over_rows(
-              gradients, query_rows, ROW_STRIDE_D, first_strips, last_strips, count,
-              dk_partial + (size_t)key0 * k_stride, k_stride, D, TILES_24(D));
+              gradients, query_rows, STRIDE_D, first_strips, last_strips, count,
+              dk_partial + (size_t)key0 * k_stride, k_stride, D, WIDE_TILES(D));
         }
       }
       for (int t = 0; t < strips; ++t) {
         unpack_transposed(
-            query_gradients + t * D * STRIP, factors, min(STRIP, rows - t * STRIP), D,
+            query_gradients + t * TILED_D * STRIP, factors, min(STRIP, rows - t * STRIP), D,
             dq_block + (size_t)(t * STRIP) * q_stride, q_stride);
       }
     }

@@ -2,61 +2,87 @@
 //
 // Included by attention.cl, attention_backward.cl and attention_decode.cl. OpenCL C 1.2 core only.
 //
-// Rows go in strips of 24 and keys in steps of 4, so that edges of a mask and short sequences cost no more
-// than that. Measured on 2 cores with AVX-512 (PoCL 3.1, T 1024-2048, D 64, causal): 75-81 GFLOP per
-// CPU-second forward and 75-85 backward; keys packed and transposed with 6 x 16 tiles gave 47-60 and 52-62.
+// Rows go in strips of STRIP and keys in steps of TILE, so that edges of a mask and short sequences cost no
+// more than that.
 // The exponential needs (x + 12582912) - 12582912 as written: never build with -cl-fast-relaxed-math.
 // Papers: Milakov & Gimelshein 2018; Dao 2023 (FlashAttention-2).   Swift: Operations/Attention+OpenCL.swift
 
 #include "attention_rules.cl"
 
-// Block sizes, set by AttentionBlock in Operations/AttentionConfiguration.swift.
+// Block sizes, set by AttentionBlock in Operations/AttentionBlock.swift; decode always has vectors of 8.
 #ifndef ROWS
-#define ROWS 96            // query rows per block, multiple of 24
+#define ROWS 96            // query rows per block, multiple of STRIP
 #endif
 #ifndef KEYS
-#define KEYS 64            // keys per block, multiple of 4; decode: multiple of 8
+#define KEYS 64            // keys per block, multiple of TILE; decode: multiple of 8
+#endif
+#ifndef VECTOR
+#define VECTOR 8           // floats per vector: 8 (AVX2), 16 (AVX-512)
 #endif
 
-#define STRIP 24                      // query rows in one strip: three float8
+#include "vectors.cl"
+
+// The register tile is TILE rows by STRIP_VECTORS vectors; its accumulators are separate variables, since an
+// array of them would be spilled.
+#if VECTOR == 16
+#define STRIP_VECTORS 2
+#define TILE 8
+#define EACH_VECTOR(DO, ROW) DO(ROW, 0) DO(ROW, 1)
+#define EACH_NARROW_VECTOR(DO, ROW) DO(ROW, 0)
+#define EACH_ROW(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
+#elif VECTOR == 8
+#define STRIP_VECTORS 3
+#define TILE 4
+#define EACH_VECTOR(DO, ROW) DO(ROW, 0) DO(ROW, 1) DO(ROW, 2)
+#define EACH_NARROW_VECTOR(DO, ROW) DO(ROW, 0) DO(ROW, 1)
+#define EACH_ROW(DO) DO(0) DO(1) DO(2) DO(3)
+#else
+#error "VECTOR must be 8 or 16"
+#endif
+
+#define STRIP (STRIP_VECTORS * VECTOR) // query rows in one strip
 #define STRIPS (ROWS / STRIP)
-#define KEY_STRIDE (D + 4)            // row of a copied key block; +4 spreads the rows over the cache sets
-#define VALUE_STRIDE (DV + 4)
-#define ROW_STRIDE_D ((D + 7) / 8 * 8 + 8)    // row of a copied query block, padded to whole vectors
-#define ROW_STRIDE_DV ((DV + 7) / 8 * 8 + 8)
+#define WHOLE(WIDTH, STEP) (((WIDTH) + (STEP)-1) / (STEP) * (STEP))
+#define TILED_D WHOLE(D, TILE) // rows of a transposed block in whole tiles
+#define TILED_DV WHOLE(DV, TILE)
+// Row of a copied block: whole vectors, zeros past D, and one more to spread the rows over the cache sets.
+#define STRIDE_D (WHOLE(D, VECTOR) + VECTOR)
+#define STRIDE_DV (WHOLE(DV, VECTOR) + VECTOR)
+#define ALIGNED __attribute__((aligned(64))) // a vector of an aligned array lies in one cache line
+// Vector n from a place in an aligned array that lies whole vectors from its beginning. PoCL 3.1 makes
+// vload16() of single floats, of which LLVM does not always make a vector again.
+#define VECTOR_AT(ARRAY, N) (((vector *)(ARRAY))[N])
 
 // ---------------------------------------------------------------------------------------------- exponential
 
 // 2^x for x <= 0 (exactly 0 below -127): degree 6 on [-1/2, 1/2], relative error 1.2e-7; NaN stays NaN.
-static inline float8 exp2_negative(float8 x) {
-  x = ((float8)(-127.0f) > x) ? (float8)(-127.0f) : x;
-  const float8 shifted = x + 12582912.0f;
-  const float8 f = x - (shifted - 12582912.0f);
-  float8 p = fma(f, (float8)(1.5353362e-4f), (float8)(1.3398874e-3f));
-  p = fma(p, f, (float8)(9.6184373e-3f));
-  p = fma(p, f, (float8)(5.5503324e-2f));
-  p = fma(p, f, (float8)(2.4022648e-1f));
-  p = fma(p, f, (float8)(6.9314720e-1f));
-  p = fma(p, f, (float8)(1.0f));
-  return as_float8(as_int8(p) + (as_int8(shifted) << 23));
+static inline vector exp2_negative(vector x) {
+  x = ((vector)(-127.0f) > x) ? (vector)(-127.0f) : x;
+  const vector shifted = x + 12582912.0f;
+  const vector f = x - (shifted - 12582912.0f);
+  vector p = fma(f, (vector)(1.5353362e-4f), (vector)(1.3398874e-3f));
+  p = fma(p, f, (vector)(9.6184373e-3f));
+  p = fma(p, f, (vector)(5.5503324e-2f));
+  p = fma(p, f, (vector)(2.4022648e-1f));
+  p = fma(p, f, (vector)(6.9314720e-1f));
+  p = fma(p, f, (vector)(1.0f));
+  return AS_VECTOR(AS_INT_VECTOR(p) + (AS_INT_VECTOR(shifted) << 23));
 }
 
 // tanh(x) where y = 2 x / ln 2: 1 - 2 / (2^y + 1), absolute error 1e-7.
-static inline float8 tanh_of_scaled(float8 y) {
-  const float8 magnitude = fabs(y);
-  const float8 e = exp2_negative(-magnitude);
+static inline vector tanh_of_scaled(vector y) {
+  const vector magnitude = fabs(y);
+  const vector e = exp2_negative(-magnitude);
   return copysign((1.0f - e) / (1.0f + e), y);
 }
 
-static inline float8 larger(float8 a, float8 b) { return (a > b) ? a : b; }
-
-static inline int8 lanes(void) { return (int8)(0, 1, 2, 3, 4, 5, 6, 7); }
+static inline vector larger(vector a, vector b) { return (a > b) ? a : b; }
 
 #include "attention_products.cl"
 
 // -------------------------------------------------------------------------------------------- rows and keys
 
-// One strip of query rows and the range of the current key block it visits, in steps of four keys.
+// One strip of query rows and the range of the current key block it visits, in steps of TILE keys.
 typedef struct {
   int row; // first row
   int last_row; // last row that exists
@@ -67,8 +93,8 @@ static inline Strip make_strip(Reach reach, int row, int key0, int keys) {
   Strip strip;
   strip.row = row;
   strip.last_row = min(row + STRIP, reach.query_time) - 1;
-  strip.from = max(first_key(reach, row) - key0, 0) & ~3;
-  strip.to = (max(min(last_key(reach, strip.last_row) - key0 + 1, keys), 0) + 3) & ~3;
+  strip.from = max(first_key(reach, row) - key0, 0) / TILE * TILE;
+  strip.to = WHOLE(max(min(last_key(reach, strip.last_row) - key0 + 1, keys), 0), TILE);
   return strip;
 }
 
@@ -114,13 +140,13 @@ static inline int mask_coverage(global const uchar *mask, Reach reach, Strip str
 #endif
 
 static inline void mask_outside_reach(
-    float *scores, int stride, int from, int to, int key0, const int8 *first, const int8 *last) {
+    float *scores, int stride, int from, int to, int key0, const int_vector *first, const int_vector *last) {
   for (int j = from; j < to; ++j) {
-    const int8 key = (int8)(key0 + j);
-    for (int n = 0; n < 3; ++n) {
-      float *s = scores + j * stride + 8 * n;
-      const int8 outside = (key < first[n]) | (key > last[n]);
-      vstore8(outside ? (float8)(MASKED) : vload8(0, s), 0, s);
+    const int_vector key = (int_vector)(key0 + j);
+    for (int n = 0; n < STRIP_VECTORS; ++n) {
+      float *s = scores + j * stride + VECTOR * n;
+      const int_vector outside = (key < first[n]) | (key > last[n]);
+      VECTOR_AT(s, 0) = outside ? (vector)(MASKED) : VECTOR_AT(s, 0);
     }
   }
 }
@@ -133,21 +159,21 @@ static inline void shape_scores(
     global const uchar *mask) {
 #if SOFTCAP || ALIBI
   for (int j = strip.from; j < strip.to; ++j) {
-    for (int n = 0; n < 3; ++n) {
-      float *s = scores + j * stride + 8 * n;
-      float8 x = vload8(0, s);
+    for (int n = 0; n < STRIP_VECTORS; ++n) {
+      float *s = scores + j * stride + VECTOR * n;
+      vector x = VECTOR_AT(s, 0);
 #if SOFTCAP
-      const float8 t = tanh_of_scaled(x);
+      const vector t = tanh_of_scaled(x);
       if (cap_slopes != 0) {
-        vstore8(1.0f - t * t, 0, cap_slopes + j * STRIP + 8 * n);
+        VECTOR_AT(cap_slopes + j * STRIP + VECTOR * n, 0) = 1.0f - t * t;
       }
       x = t * (softcap * LOG2_E);
 #endif
 #if ALIBI
-      const int8 position = strip.row + reach.offset + 8 * n + lanes();
-      x -= slope * convert_float8(abs(position - (key0 + j)));
+      const int_vector position = strip.row + reach.offset + VECTOR * n + LANE_NUMBERS;
+      x -= slope * CONVERT_VECTOR(abs(position - (key0 + j)));
 #endif
-      vstore8(x, 0, s);
+      VECTOR_AT(s, 0) = x;
     }
   }
 #endif
@@ -156,13 +182,14 @@ static inline void shape_scores(
   const int open_from = clamp(last_row_first_key - key0, strip.from, strip.to);
   const int open_to = clamp(first_row_last_key + 1 - key0, open_from, strip.to);
   if (open_from > strip.from || open_to < strip.to) {
-    int8 first[3], last[3];
-    for (int n = 0; n < 3; ++n) {
-      const int8 position = min(strip.row + 8 * n + lanes(), (int8)(strip.last_row)) + reach.offset;
+    int_vector first[STRIP_VECTORS], last[STRIP_VECTORS];
+    for (int n = 0; n < STRIP_VECTORS; ++n) {
+      const int_vector row = min(strip.row + VECTOR * n + LANE_NUMBERS, (int_vector)(strip.last_row));
+      const int_vector position = row + reach.offset;
       first[n] = position - reach.left;
-      last[n] = min(position + reach.right, (int8)(reach.key_time - 1));
+      last[n] = min(position + reach.right, (int_vector)(reach.key_time - 1));
 #if DOCUMENTS
-      last[n] = (position < 0) ? (int8)(-1) : last[n];
+      last[n] = (position < 0) ? (int_vector)(-1) : last[n];
 #endif
     }
     mask_outside_reach(scores, stride, strip.from, open_from, key0, first, last);
@@ -171,10 +198,10 @@ static inline void shape_scores(
 #if DOCUMENTS
   if (test_documents) {
     for (int j = strip.from; j < min(strip.to, reach.key_time - key0); ++j) {
-      const int8 document = (int8)(key_documents[key0 + j]);
-      for (int n = 0; n < 3; ++n) {
-        float *s = scores + j * stride + 8 * n;
-        vstore8((vload8(n, row_documents) != document) ? (float8)(MASKED) : vload8(0, s), 0, s);
+      const int_vector document = (int_vector)(key_documents[key0 + j]);
+      for (int n = 0; n < STRIP_VECTORS; ++n) {
+        float *s = scores + j * stride + VECTOR * n;
+        VECTOR_AT(s, 0) = (LOAD_VECTOR(n, row_documents) != document) ? (vector)(MASKED) : VECTOR_AT(s, 0);
       }
     }
   }

@@ -42,7 +42,7 @@ static inline float8 decode_shape(
     float8 scores, Reach reach, int row, int key0, float softcap, float slope, global const int *documents,
     global const uchar *mask) {
   const int position = row + reach.offset;
-  const int8 key = key0 + lanes();
+  const int8 key = key0 + LANE_NUMBERS;
 #if SOFTCAP
   scores = tanh_of_scaled(scores) * (softcap * LOG2_E);
 #endif
@@ -134,7 +134,7 @@ static inline void decode_block(
                  decode_scores(scaled_query, k + (size_t)next * k_stride, k_stride, count - 1 - next));
     // Lanes past the block repeat its last key, which must not count twice.
     const float8 shaped = decode_shape(raw, reach, row, key0 + j, softcap, slope, documents, mask);
-    const float8 scores = (j + lanes() >= count) ? (float8)(MASKED) : shaped;
+    const float8 scores = (j + LANE_NUMBERS >= count) ? (float8)(MASKED) : shaped;
     maximum = fmax(maximum, largest_lane(scores));
     vstore8(scores, 0, weights + j);
   }

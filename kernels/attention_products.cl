@@ -2,7 +2,7 @@
 //
 // Included by attention_common.cl. OpenCL C 1.2 core only.
 //
-// Instead of a plain triple loop every product is a register tile of 4 rows by 24 columns of explicit
+// Instead of a plain triple loop every product is a register tile of TILE rows by STRIP columns of explicit
 // fma(). Query rows lie along the vector lanes (scores are kept as [key][row]): row maxima and sums need no
 // reduction across lanes, keys and values are used as they come, and only the query block is transposed,
 // once.
@@ -70,175 +70,138 @@ static inline void unpack_transposed(
   }
 }
 
-// target [padded_rows][target_stride] = factor * source; rows from `rows` on and columns from width on
-// become 0.
+// target [padded_rows][target_stride] = factor * source in whole vectors; rows from `rows` on and columns
+// from width on become 0.
 static inline void copy_rows(
-    global const float *source, size_t stride, int rows, int padded_rows, int width, int padded_width,
-    float factor, float *target, int target_stride) {
+    global const float *source, size_t stride, int rows, int padded_rows, int width, float factor,
+    float *target, int target_stride) {
   for (int r = 0; r < rows; ++r) {
     global const float *from = source + (size_t)r * stride;
     float *to = target + r * target_stride;
-    for (int d = 0; d < width; d += 4) {
-      vstore4(vload4(0, from + d) * factor, 0, to + d);
+    for (int n = 0; n < width / VECTOR; ++n) {
+      VECTOR_AT(to, n) = LOAD_VECTOR(n, from) * factor;
     }
-    for (int d = width; d < padded_width; d += 4) {
-      vstore4((float4)(0.0f), 0, to + d);
+    if (width % VECTOR != 0) {
+      VECTOR_AT(to, width / VECTOR) = 0.0f;
+      for (int d = width / VECTOR * VECTOR; d < width; d += 4) {
+        vstore4(vload4(0, from + d) * factor, 0, to + d);
+      }
     }
   }
   for (int r = rows; r < padded_rows; ++r) {
-    for (int d = 0; d < padded_width; d += 4) {
-      vstore4((float4)(0.0f), 0, target + r * target_stride + d);
+    for (int d = 0; d < width; d += VECTOR) {
+      VECTOR_AT(target + r * target_stride + d, 0) = 0.0f;
     }
   }
 }
 
 // ------------------------------------------------------------------------------------------- register tiles
-// Twelve accumulators as separate variables: an array of them would be spilled.
 
-#define TILE_ACCUMULATORS \
-  float8 c00 = 0.0f, c01 = 0.0f, c02 = 0.0f, c10 = 0.0f, c11 = 0.0f, c12 = 0.0f; \
-  float8 c20 = 0.0f, c21 = 0.0f, c22 = 0.0f, c30 = 0.0f, c31 = 0.0f, c32 = 0.0f;
-
-#define TILE_STEP(A0, A1, A2, A3, B) \
+#define DECLARE(ROW, N) vector c##ROW##N = 0.0f;
+#define LOAD_B(ROW, N) const vector b##N = VECTOR_AT(b, N);
+#define MULTIPLY_ADD(ROW, N) c##ROW##N = fma(a##ROW, b##N, c##ROW##N);
+#define MULTIPLY_ROW(EACH, ROW, NUMBER) \
   { \
-    const float8 b0 = vload8(0, (B)), b1 = vload8(1, (B)), b2 = vload8(2, (B)); \
-    const float8 a0 = (float8)(A0), a1 = (float8)(A1), a2 = (float8)(A2), a3 = (float8)(A3); \
-    c00 = fma(a0, b0, c00); \
-    c01 = fma(a0, b1, c01); \
-    c02 = fma(a0, b2, c02); \
-    c10 = fma(a1, b0, c10); \
-    c11 = fma(a1, b1, c11); \
-    c12 = fma(a1, b2, c12); \
-    c20 = fma(a2, b0, c20); \
-    c21 = fma(a2, b1, c21); \
-    c22 = fma(a2, b2, c22); \
-    c30 = fma(a3, b0, c30); \
-    c31 = fma(a3, b1, c31); \
-    c32 = fma(a3, b2, c32); \
+    const vector a##ROW = (vector)(NUMBER); \
+    EACH(MULTIPLY_ADD, ROW) \
   }
 
-// c [4][24] = a [4][depth] b [depth][24]
+#define DECLARE_ROW(ROW) EACH_VECTOR(DECLARE, ROW)
+
+// c [TILE][STRIP] = a [TILE][depth] b [depth][STRIP]
 static inline void tile_scores(
     const float *a, int a_stride, const float *b, int depth, float *c, int c_stride) {
-  TILE_ACCUMULATORS
+#define STEP(ROW) MULTIPLY_ROW(EACH_VECTOR, ROW, a[ROW * a_stride + p])
+#define WRITE(ROW, N) VECTOR_AT(c + ROW * c_stride, N) = c##ROW##N;
+#define WRITE_ROW(ROW) EACH_VECTOR(WRITE, ROW)
+  EACH_ROW(DECLARE_ROW)
 #pragma unroll 4
   for (int p = 0; p < depth; ++p) {
-    TILE_STEP(a[p], a[a_stride + p], a[2 * a_stride + p], a[3 * a_stride + p], b + p * STRIP)
+    EACH_VECTOR(LOAD_B, 0)
+    EACH_ROW(STEP)
+    b += STRIP;
   }
-  vstore8(c00, 0, c);
-  vstore8(c01, 1, c);
-  vstore8(c02, 2, c);
-  c += c_stride;
-  vstore8(c10, 0, c);
-  vstore8(c11, 1, c);
-  vstore8(c12, 2, c);
-  c += c_stride;
-  vstore8(c20, 0, c);
-  vstore8(c21, 1, c);
-  vstore8(c22, 2, c);
-  c += c_stride;
-  vstore8(c30, 0, c);
-  vstore8(c31, 1, c);
-  vstore8(c32, 2, c);
+  EACH_ROW(WRITE_ROW)
+#undef STEP
+#undef WRITE
+#undef WRITE_ROW
 }
 
-// c [4][24] = c * f (by column) + transpose of a [depth][4] times b [depth][24]
+// c [TILE][STRIP] = c * factor (by column) + transpose of a [depth][TILE] times b [depth][STRIP]
 static inline void tile_accumulate(
-    const float *a, int a_stride, const float *b, int b_stride, int depth, float *c, float8 f0, float8 f1,
-    float8 f2) {
-  TILE_ACCUMULATORS
+    const float *a, int a_stride, const float *b, int b_stride, int depth, float *c, const vector *factor) {
+#define STEP(ROW) MULTIPLY_ROW(EACH_VECTOR, ROW, a[ROW])
+#define WRITE(ROW, N) \
+  VECTOR_AT(c + ROW * STRIP, N) = fma(VECTOR_AT(c + ROW * STRIP, N), factor[N], c##ROW##N);
+#define WRITE_ROW(ROW) EACH_VECTOR(WRITE, ROW)
+  EACH_ROW(DECLARE_ROW)
   for (int p = 0; p < depth; ++p) {
-    TILE_STEP(a[0], a[1], a[2], a[3], b)
+    EACH_VECTOR(LOAD_B, 0)
+    EACH_ROW(STEP)
     a += a_stride;
     b += b_stride;
   }
-  vstore8(fma(vload8(0, c), f0, c00), 0, c);
-  vstore8(fma(vload8(1, c), f1, c01), 1, c);
-  vstore8(fma(vload8(2, c), f2, c02), 2, c);
-  c += STRIP;
-  vstore8(fma(vload8(0, c), f0, c10), 0, c);
-  vstore8(fma(vload8(1, c), f1, c11), 1, c);
-  vstore8(fma(vload8(2, c), f2, c12), 2, c);
-  c += STRIP;
-  vstore8(fma(vload8(0, c), f0, c20), 0, c);
-  vstore8(fma(vload8(1, c), f1, c21), 1, c);
-  vstore8(fma(vload8(2, c), f2, c22), 2, c);
-  c += STRIP;
-  vstore8(fma(vload8(0, c), f0, c30), 0, c);
-  vstore8(fma(vload8(1, c), f1, c31), 1, c);
-  vstore8(fma(vload8(2, c), f2, c32), 2, c);
+  EACH_ROW(WRITE_ROW)
+#undef STEP
+#undef WRITE
+#undef WRITE_ROW
 }
 
-// The first `width` (a multiple of 4) of the 24 numbers at c gain x0, x1, x2.
-static inline void add_to_row(global float *c, float8 x0, float8 x1, float8 x2, int width) {
-  if (width >= 8) {
-    vstore8(vload8(0, c) + x0, 0, c);
-  } else if (width > 0) {
-    vstore4(vload4(0, c) + x0.lo, 0, c);
-  }
-  if (width >= 16) {
-    vstore8(vload8(1, c) + x1, 1, c);
-  } else if (width > 8) {
-    vstore4(vload4(2, c) + x1.lo, 2, c);
-  }
-  if (width >= 24) {
-    vstore8(vload8(2, c) + x2, 2, c);
-  } else if (width > 16) {
-    vstore4(vload4(4, c) + x2.lo, 4, c);
+// The first `width` (a multiple of 4) numbers at c, at most a vector, gain x.
+static inline void add_to_row(global float *c, vector x, int width) {
+  if (width >= VECTOR) {
+    STORE_VECTOR(LOAD_VECTOR(0, c) + x, 0, c);
+  } else {
+    float numbers[VECTOR] ALIGNED;
+    VECTOR_AT(numbers, 0) = x;
+    for (int d = 0; d < width; d += 4) {
+      vstore4(vload4(0, c + d) + vload4(0, numbers + d), 0, c + d);
+    }
   }
 }
 
-// c [rows <= 4][width <= 24] += a [4][depth] b [depth][24]
-static inline void tile_add_24(
+#define ADD(ROW, N) add_to_row(c + ROW * c_stride + N * VECTOR, c##ROW##N, width - N * VECTOR);
+
+// The first rows (at most TILE) and `width` columns (at most STRIP) of c += a [TILE][depth] b [depth][STRIP].
+static inline void tile_add(
     const float *a, int a_stride, const float *b, int b_stride, int depth, global float *c, size_t c_stride,
     int rows, int width) {
-  TILE_ACCUMULATORS
+#define STEP(ROW) MULTIPLY_ROW(EACH_VECTOR, ROW, a[ROW * a_stride + p])
+#define ADD_ROW(ROW) \
+  if (ROW < rows) { \
+    EACH_VECTOR(ADD, ROW) \
+  }
+  EACH_ROW(DECLARE_ROW)
 #pragma unroll 4
   for (int p = 0; p < depth; ++p) {
-    TILE_STEP(a[p], a[a_stride + p], a[2 * a_stride + p], a[3 * a_stride + p], b)
+    EACH_VECTOR(LOAD_B, 0)
+    EACH_ROW(STEP)
     b += b_stride;
   }
-  add_to_row(c, c00, c01, c02, width);
-  if (rows > 1) {
-    add_to_row(c + c_stride, c10, c11, c12, width);
-  }
-  if (rows > 2) {
-    add_to_row(c + 2 * c_stride, c20, c21, c22, width);
-  }
-  if (rows > 3) {
-    add_to_row(c + 3 * c_stride, c30, c31, c32, width);
-  }
+  EACH_ROW(ADD_ROW)
+#undef STEP
+#undef ADD_ROW
 }
 
-// c [rows <= 4][width <= 16] += a [4][depth] b [depth][16]
-static inline void tile_add_16(
+// The same with a tile that is one vector narrower.
+static inline void tile_add_narrow(
     const float *a, int a_stride, const float *b, int b_stride, int depth, global float *c, size_t c_stride,
     int rows, int width) {
-  float8 c00 = 0.0f, c01 = 0.0f, c10 = 0.0f, c11 = 0.0f, c20 = 0.0f, c21 = 0.0f, c30 = 0.0f, c31 = 0.0f;
+#define DECLARE_NARROW_ROW(ROW) EACH_NARROW_VECTOR(DECLARE, ROW)
+#define STEP(ROW) MULTIPLY_ROW(EACH_NARROW_VECTOR, ROW, a[ROW * a_stride + p])
+#define ADD_ROW(ROW) \
+  if (ROW < rows) { \
+    EACH_NARROW_VECTOR(ADD, ROW) \
+  }
+  EACH_ROW(DECLARE_NARROW_ROW)
 #pragma unroll 4
   for (int p = 0; p < depth; ++p) {
-    const float8 b0 = vload8(0, b), b1 = vload8(1, b);
-    const float8 a0 = (float8)(a[p]), a1 = (float8)(a[a_stride + p]);
-    const float8 a2 = (float8)(a[2 * a_stride + p]), a3 = (float8)(a[3 * a_stride + p]);
-    c00 = fma(a0, b0, c00);
-    c01 = fma(a0, b1, c01);
-    c10 = fma(a1, b0, c10);
-    c11 = fma(a1, b1, c11);
-    c20 = fma(a2, b0, c20);
-    c21 = fma(a2, b1, c21);
-    c30 = fma(a3, b0, c30);
-    c31 = fma(a3, b1, c31);
+    EACH_NARROW_VECTOR(LOAD_B, 0)
+    EACH_ROW(STEP)
     b += b_stride;
   }
-  const float8 none = 0.0f;
-  add_to_row(c, c00, c01, none, width);
-  if (rows > 1) {
-    add_to_row(c + c_stride, c10, c11, none, width);
-  }
-  if (rows > 2) {
-    add_to_row(c + 2 * c_stride, c20, c21, none, width);
-  }
-  if (rows > 3) {
-    add_to_row(c + 3 * c_stride, c30, c31, none, width);
-  }
+  EACH_ROW(ADD_ROW)
+#undef DECLARE_NARROW_ROW
+#undef STEP
+#undef ADD_ROW
 }

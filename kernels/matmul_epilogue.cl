@@ -8,21 +8,7 @@
 #define VECTOR 4 // floats per vector: 4, 8 or 16
 #endif
 
-#if VECTOR == 16
-typedef float16 vector;
-#define LOAD_VECTOR vload16
-#define STORE_VECTOR vstore16
-#elif VECTOR == 8
-typedef float8 vector;
-#define LOAD_VECTOR vload8
-#define STORE_VECTOR vstore8
-#elif VECTOR == 4
-typedef float4 vector;
-#define LOAD_VECTOR vload4
-#define STORE_VECTOR vstore4
-#else
-#error "VECTOR must be 4, 8 or 16"
-#endif
+#include "vectors.cl"
 
 // A whole vector of C, bias or residual. A family whose rows start at multiples of a vector says so here.
 #ifndef LOAD_ROW

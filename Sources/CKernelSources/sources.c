@@ -9,6 +9,9 @@ static const char common_text[] = {
 static const char parts_text[] = {
 #embed "../../kernels/parts.cl"
 };
+static const char vectors_text[] = {
+#embed "../../kernels/vectors.cl"
+};
 static const char matmul_text[] = {
 #embed "../../kernels/matmul.cl"
 };
@@ -134,6 +137,7 @@ static const struct {
 } sources[] = {
     {"common", common_text, sizeof common_text},
     {"parts", parts_text, sizeof parts_text},
+    {"vectors", vectors_text, sizeof vectors_text},
     {"matmul", matmul_text, sizeof matmul_text},
     {"matmul_epilogue", matmul_epilogue_text, sizeof matmul_epilogue_text},
     {"matmul_tiled", matmul_tiled_text, sizeof matmul_tiled_text},

@@ -2,7 +2,7 @@ public import Kernels
 
 /// Sizes of the forward kernels of ``Attention``; problems are classes of head widths, `d32` to `d256`.
 ///
-/// Processors: `rows`, `keys` (a block in the cache). Graphics processors: `rows`, `columns`, `group`, `lanes`, `depth`,
+/// Processors: `rows`, `keys`, `vector` (a block in the cache, floats per vector). Graphics processors: `rows`, `columns`, `group`, `lanes`, `depth`,
 /// `held` (a tile in local memory).
 public struct AttentionForwardConfiguration: KernelConfiguration {
   public static let family = "attention_forward"
@@ -21,9 +21,7 @@ public struct AttentionForwardConfiguration: KernelConfiguration {
   public static func standard(for device: DeviceDescription, problem: String) -> Self {
     let width = AttentionShape.width(of: problem)
     guard device.kernelStyle == .graphics else {
-      return Self(
-        .block(
-          rows: width <= 128 ? 96 : 48, keys: width <= 64 ? 96 : width <= 96 ? 64 : width <= 192 ? 48 : 24))
+      return Self(.block(.forward(width: width, vector: AttentionBlock.vector(of: device))))
     }
     let wanted =
       width <= 128
@@ -35,10 +33,8 @@ public struct AttentionForwardConfiguration: KernelConfiguration {
   public static func candidates(for device: DeviceDescription, problem: String) -> [Self] {
     let width = AttentionShape.width(of: problem)
     guard device.kernelStyle == .graphics else {
-      return AttentionShape.blocks(rows: [48, 72, 96, 144], keys: [24, 48, 64, 96, 128]) { rows, keys in
-        // Queries, outputs, keys, values and one strip of scores.
-        2 * rows * width + 2 * keys * (width + 4) + 24 * keys
-      }.map(Self.init)
+      return AttentionBlock.forwardCandidates(width: width, vector: AttentionBlock.vector(of: device))
+        .map { Self(.block($0)) }
     }
     return AttentionTile.candidates(width: width, outputs: 1).map { Self(.tile($0)) }
   }
@@ -64,9 +60,7 @@ public struct AttentionBackwardConfiguration: KernelConfiguration {
   public static func standard(for device: DeviceDescription, problem: String) -> Self {
     let width = AttentionShape.width(of: problem)
     guard device.kernelStyle == .graphics else {
-      let rows = [32: 96, 64: 72, 96: 48, 128: 48][width] ?? 24
-      let keys = [32: 64, 64: 48, 96: 48, 128: 24, 192: 32][width] ?? 24
-      return Self(.block(rows: rows, keys: keys))
+      return Self(.block(.backward(width: width, vector: AttentionBlock.vector(of: device))))
     }
     let lanes = width <= 64 ? 8 : width <= 128 ? 16 : 32
     let group = width <= 64 ? 64 : 128
@@ -78,10 +72,8 @@ public struct AttentionBackwardConfiguration: KernelConfiguration {
   public static func candidates(for device: DeviceDescription, problem: String) -> [Self] {
     let width = AttentionShape.width(of: problem)
     guard device.kernelStyle == .graphics else {
-      return AttentionShape.blocks(rows: [24, 48, 72, 96, 120], keys: [24, 32, 48, 64]) { rows, keys in
-        // Queries and output gradients, both also transposed, dq, keys, values, scores and their gradients.
-        rows * (5 * width + 16) + 2 * keys * (width + 4) + 2 * rows * keys
-      }.map(Self.init)
+      return AttentionBlock.backwardCandidates(width: width, vector: AttentionBlock.vector(of: device))
+        .map { Self(.block($0)) }
     }
     return AttentionTile.candidates(width: width, outputs: 2).map { Self(.tile($0)) }
   }
@@ -134,15 +126,6 @@ extension AttentionShape {
   fileprivate func fits(_ device: DeviceDescription, operands: Int) -> Bool {
     guard case .tile(let tile) = self else { return device.kernelStyle == .processor }
     return tile.fits(device, operands: operands)
-  }
-
-  /// Blocks whose private arrays, `floats` of them, are between 32 and 400 KB.
-  ///
-  /// Smaller ones read keys and values too often, larger ones leave every second-level cache.
-  fileprivate static func blocks(rows: [Int], keys: [Int], floats: (Int, Int) -> Int) -> [AttentionShape] {
-    rows.flatMap { rows in keys.map { (rows, $0) } }
-      .filter { (32_000...400_000).contains(4 * floats($0, $1)) }
-      .map { .block(rows: $0, keys: $1) }
   }
 }
 

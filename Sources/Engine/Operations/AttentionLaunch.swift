@@ -57,7 +57,7 @@ extension Attention {
       : device.configuration(AttentionForwardConfiguration.self, for: problem).shape
     let launch = AttentionLaunch(options, size, shape, entropy: returnsEntropy)
     switch shape {
-    case .block(let rows, _): try forward(launch, rows: rows, on: device, inputs, outputs)
+    case .block(let block): try forward(launch, rows: block.rows, on: device, inputs, outputs)
     case .keys(let keys): try decode(launch, blockKeys: keys, on: device, inputs, outputs)
     case .tile(let tile):
       try isDecode
@@ -74,7 +74,7 @@ extension AttentionGradient {
     let shape = device.configuration(AttentionBackwardConfiguration.self, for: problem).shape
     let launch = AttentionLaunch(options, size, shape)
     switch shape {
-    case .block(let rows, _): try backward(launch, rows: rows, on: device, inputs, outputs)
+    case .block(let block): try backward(launch, rows: block.rows, on: device, inputs, outputs)
     case .tile(let tile): try tiledBackward(launch, tile, on: device, inputs, outputs)
     case .keys: preconditionFailure("a backward configuration of keys alone")
     }

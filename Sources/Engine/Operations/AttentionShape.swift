@@ -2,8 +2,8 @@ import Kernels
 
 /// The sizes that an attention kernel is built with.
 enum AttentionShape: Hashable, Sendable {
-  /// Processors: query rows and keys of the block that one work-item keeps in its cache.
-  case block(rows: Int, keys: Int)
+  /// Processors: a block in the cache.
+  case block(AttentionBlock)
   /// Processors, decode: keys of a block.
   case keys(Int)
   /// Graphics processors: a tile in local memory.
@@ -11,7 +11,7 @@ enum AttentionShape: Hashable, Sendable {
 
   var parameters: [String: Int] {
     switch self {
-    case .block(let rows, let keys): ["rows": rows, "keys": keys]
+    case .block(let block): block.parameters
     case .keys(let keys): ["keys": keys]
     case .tile(let tile): tile.parameters
     }
@@ -26,10 +26,8 @@ enum AttentionShape: Hashable, Sendable {
   init?(_ parameters: [String: Int]) {
     if let tile = AttentionTile(parameters) {
       self = .tile(tile)
-    } else if let rows = parameters["rows"], let keys = parameters["keys"], parameters.count == 2 {
-      guard rows > 0, rows <= 384, rows.isMultiple(of: 24), keys > 0, keys <= 512, keys.isMultiple(of: 4)
-      else { return nil }
-      self = .block(rows: rows, keys: keys)
+    } else if let block = AttentionBlock(parameters) {
+      self = .block(block)
     } else if let keys = parameters["keys"], parameters.count == 1 {
       guard keys > 0, keys <= 512, keys.isMultiple(of: 8) else { return nil }
       self = .keys(keys)

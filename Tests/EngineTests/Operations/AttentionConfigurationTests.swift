@@ -6,12 +6,13 @@ import Testing
 @Suite(.serialized, .exclusiveDevices) struct AttentionConfigurationTests {
   /// A device of a style with little local memory and small work-groups.
   private func device(
-    _ style: KernelStyle, localMemory: Int = 32_768, largestWorkGroup: Int = 64,
+    _ style: KernelStyle, localMemory: Int = 32_768, largestWorkGroup: Int = 64, vector: Int = 8,
   ) -> DeviceDescription {
     DeviceDescription(
       name: "poor:0", product: "", vendor: "", driver: "", isProcessor: style == .processor,
       kernelStyle: style, computeUnits: 4, memoryByteCount: 1 << 30, largestAllocation: 1 << 28,
-      localMemoryByteCount: localMemory, largestWorkGroup: largestWorkGroup)
+      localMemoryByteCount: localMemory, largestWorkGroup: largestWorkGroup,
+      nativeFloatWidth: vector)
   }
 
   private static let problems = ["d32", "d64", "d96", "d128", "d192", "d256"]
@@ -21,11 +22,15 @@ import Testing
       for problem in Self.problems {
         for description in [
           device(style), device(style, largestWorkGroup: 1024), device(style, largestWorkGroup: 16),
-          device(style, localMemory: 24_576, largestWorkGroup: 256),
+          device(style, localMemory: 24_576, largestWorkGroup: 256), device(style, vector: 4),
+          device(style, vector: 16),
         ] {
           let standard = type.standard(for: description, problem: problem)
           #expect(standard.fits(description), "\(type) \(problem) \(style) \(standard.parameters)")
           #expect(type.init(parameters: standard.parameters) == standard)
+          if let vector = standard.parameters["vector"] {
+            #expect(vector == (description.nativeFloatWidth >= 16 ? 16 : 8))
+          }
         }
       }
     }
@@ -38,10 +43,10 @@ import Testing
   }
 
   private func checkCandidates<Configuration: KernelConfiguration>(_ type: Configuration.Type) {
-    for style in KernelStyle.allCases {
+    for device in [device(.processor), device(.processor, vector: 16), device(.graphics)] {
       for problem in Self.problems {
-        let candidates = type.candidates(for: device(style), problem: problem)
-        #expect((6...20).contains(candidates.count), "\(type) \(problem) \(style): \(candidates.count)")
+        let candidates = type.candidates(for: device, problem: problem)
+        #expect((6...21).contains(candidates.count), "\(type) \(problem) \(device): \(candidates.count)")
         #expect(Set(candidates).count == candidates.count)
         for candidate in candidates { #expect(type.init(parameters: candidate.parameters) == candidate) }
       }
@@ -55,7 +60,9 @@ import Testing
   }
 
   @Test(arguments: [
-    ["rows": 20, "keys": 24], ["rows": 24], ["keys": 12], ["rows": 24, "keys": 24, "lanes": 8], [:],
+    ["rows": 20, "keys": 24, "vector": 8], ["rows": 24, "keys": 24], ["rows": 24], ["keys": 12], [:],
+    ["rows": 24, "keys": 24, "lanes": 8], ["rows": 24, "keys": 24, "vector": 16],
+    ["rows": 32, "keys": 12, "vector": 16], ["rows": 96, "keys": 24, "vector": 4],
     ["rows": 30, "columns": 32, "group": 64, "lanes": 8, "depth": 32, "held": 0],
     ["rows": 64, "columns": 64, "group": 64, "lanes": 8, "depth": 32, "held": 0],
     ["rows": 32, "columns": 32, "group": 64, "lanes": 6, "depth": 32, "held": 0],
@@ -93,6 +100,33 @@ import Testing
       }
     }
     device.setConfiguration(type.standard(for: device.description, problem: "d32"), for: "d32")
+  }
+
+  /// Blocks so small that rows and keys take several, with widths that are no whole tiles.
+  @Test(arguments: [["rows": 48, "keys": 24, "vector": 8], ["rows": 64, "keys": 24, "vector": 16]])
+  func bothVectorsAreRight(parameters: [String: Int]) throws {
+    let forward = try #require(AttentionForwardConfiguration(parameters: parameters))
+    let backward = try #require(AttentionBackwardConfiguration(parameters: parameters))
+    let telling: Set = ["causal t49 d12 groups", "everything", "d80"]
+    let samples = Attention.samples.filter { telling.contains($0.label) }
+    try #require(samples.count == telling.count)
+    for case let device as OpenCLDevice in try TestDevices.all() {
+      for problem in Self.problems {
+        device.setConfiguration(forward, for: problem)
+        device.setConfiguration(backward, for: problem)
+      }
+      for sample in samples + [sample(queryTime: 70)] {
+        let result = try OperationCheck(sample).run(on: device)
+        #expect(result.passes, "\(parameters), \(sample.label): \(result.problems)")
+      }
+      for problem in Self.problems {
+        let shown = device.description
+        device.setConfiguration(
+          AttentionForwardConfiguration.standard(for: shown, problem: problem), for: problem)
+        device.setConfiguration(
+          AttentionBackwardConfiguration.standard(for: shown, problem: problem), for: problem)
+      }
+    }
   }
 
   @Test func candidatesAreRight() throws {
