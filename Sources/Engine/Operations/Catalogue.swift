@@ -20,6 +20,8 @@ public enum OperationCatalogue {
     ScalarGatedLinearAttentionGradient.self,
     GatedDeltaRule.self,
     GatedDeltaRuleGradient.self,
+    GatedLinearAttention.self,
+    GatedLinearAttentionGradient.self,
     RMSNorm.self,
     RMSNormGradient.self,
     LayerNorm.self,
