@@ -25,6 +25,12 @@ typedef struct {
   global const int *ids;
 } Sweep;
 
+static void touch_sweep(const Walk *w, const Sweep *p, int start, int end) {
+  touch_rows(w, p->key, w->width, start, end, p->carry);
+  touch_rows(w, p->gates, w->width, start, end, p->carry);
+  touch_rows(w, p->value, w->value_width, start, end, p->carry);
+}
+
 // The state behind the block at `token`.
 static void sweep_block(const Walk *w, const Sweep *p, int token, int rows, int head, global const float *before,
                         global float *after) {
@@ -48,6 +54,7 @@ static void sweep_chunks(const Walk *w, const Sweep *p, global const float *init
                states + h * states_size);
   }
   for (int start = 0; start + CHUNK < w->time; start += CHUNK) {
+    touch_sweep(w, p, start, start + CHUNK);
     for (int h = 0; h < w->group_heads; h++) {
       global float *before = states + h * states_size + (size_t)(start / CHUNK) * size, *after = before + size;
       for (int token = start, rows = 0; token < start + CHUNK; token += rows) {
@@ -139,6 +146,9 @@ WORK_GROUP kernel void vector_gate_backward(
   }
   for (int start = (time - 1) / CHUNK * CHUNK; start >= 0; start -= CHUNK) {
     const int end = min(start + CHUNK, time);
+    touch_sweep(&w, &p, start, end);
+    touch_rows(&w, query, width, start, end, p.carry);
+    touch_rows(&w, output_gradient, value_width, start, end, p.carry);
     for (int h = 0; h < group_heads; h++) {
       const int head = w.first_head + h;
       global float *dstate = dstates + h * size;

@@ -19,3 +19,9 @@
 #define vector_gate_step VARIANT(vector_gate_step)
 #include "../../kernels/vector_gate.cl"
 #include "../../kernels/vector_gate_backward.cl"
+
+#define rwkv7_forward VARIANT(rwkv7_forward)
+#define rwkv7_backward VARIANT(rwkv7_backward)
+#define rwkv7_step VARIANT(rwkv7_step)
+#include "../../kernels/rwkv7.cl"
+#include "../../kernels/rwkv7_backward.cl"

@@ -22,6 +22,8 @@ public enum OperationCatalogue {
     GatedDeltaRuleGradient.self,
     GatedLinearAttention.self,
     GatedLinearAttentionGradient.self,
+    RWKV7.self,
+    RWKV7Gradient.self,
     RMSNorm.self,
     RMSNormGradient.self,
     LayerNorm.self,
