@@ -145,10 +145,11 @@ static void product(int m, int n, int k, int part, global const float *a, int a_
 
 // ----------------------------------------------------------------------------------------------------- rows
 
-// to [CHUNK][PADDED(width)] = factor * from; rows from `rows` on and columns from `width` on become 0.
-static void load_rows(global const float *from, size_t stride, int rows, int width, float factor, global float *to) {
+// to [all][PADDED(width)] = factor * from; rows from `rows` on and columns from `width` on become 0.
+static void load_padded(global const float *from, size_t stride, int rows, int all, int width, float factor,
+                        global float *to) {
   const int padded = PADDED(width), pieces = padded / VECTOR;
-  for (int i = 0; i < CHUNK * pieces; i++) {
+  for (int i = 0; i < all * pieces; i++) {
     const int r = i / pieces, j = i % pieces * VECTOR;
     global float *target = to + r * padded + j;
     if (r < rows && j + VECTOR <= width) {
@@ -159,6 +160,11 @@ static void load_rows(global const float *from, size_t stride, int rows, int wid
       }
     }
   }
+}
+
+// The rows of a chunk.
+static void load_rows(global const float *from, size_t stride, int rows, int width, float factor, global float *to) {
+  load_padded(from, stride, rows, CHUNK, width, factor, to);
 }
 
 // to = factor * from [rows][PADDED(width)], without the padding.

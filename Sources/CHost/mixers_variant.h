@@ -13,3 +13,15 @@
 #define delta_rule_backward VARIANT(delta_rule_backward)
 #include "../../kernels/delta_rule.cl"
 #include "../../kernels/delta_rule_backward.cl"
+
+#define vector_gate_forward VARIANT(vector_gate_forward)
+#define vector_gate_backward VARIANT(vector_gate_backward)
+#define vector_gate_step VARIANT(vector_gate_step)
+#include "../../kernels/vector_gate.cl"
+#include "../../kernels/vector_gate_backward.cl"
+
+#define rwkv7_forward VARIANT(rwkv7_forward)
+#define rwkv7_backward VARIANT(rwkv7_backward)
+#define rwkv7_step VARIANT(rwkv7_step)
+#include "../../kernels/rwkv7.cl"
+#include "../../kernels/rwkv7_backward.cl"

@@ -9,6 +9,7 @@
 #define HOST_C
 #define global
 #define kernel
+#define constant static const
 #define WORK_GROUP
 #define get_group_id(dimension) nibble_group
 #define min(a, b) ((a) < (b) ? (a) : (b))

@@ -78,6 +78,27 @@ static const char delta_rule_text[] = {
 static const char delta_rule_backward_text[] = {
 #embed "../../kernels/delta_rule_backward.cl"
 };
+static const char blocks_text[] = {
+#embed "../../kernels/blocks.cl"
+};
+static const char vector_gate_text[] = {
+#embed "../../kernels/vector_gate.cl"
+};
+static const char vector_gate_backward_text[] = {
+#embed "../../kernels/vector_gate_backward.cl"
+};
+static const char rwkv7_block_text[] = {
+#embed "../../kernels/rwkv7_block.cl"
+};
+static const char rwkv7_text[] = {
+#embed "../../kernels/rwkv7.cl"
+};
+static const char rwkv7_sweep_text[] = {
+#embed "../../kernels/rwkv7_sweep.cl"
+};
+static const char rwkv7_backward_text[] = {
+#embed "../../kernels/rwkv7_backward.cl"
+};
 static const char row_products_text[] = {
 #embed "../../kernels/row_products.cl"
 };
@@ -160,6 +181,13 @@ static const struct {
     {"delta_solve", delta_solve_text, sizeof delta_solve_text},
     {"delta_rule", delta_rule_text, sizeof delta_rule_text},
     {"delta_rule_backward", delta_rule_backward_text, sizeof delta_rule_backward_text},
+    {"blocks", blocks_text, sizeof blocks_text},
+    {"vector_gate", vector_gate_text, sizeof vector_gate_text},
+    {"vector_gate_backward", vector_gate_backward_text, sizeof vector_gate_backward_text},
+    {"rwkv7_block", rwkv7_block_text, sizeof rwkv7_block_text},
+    {"rwkv7", rwkv7_text, sizeof rwkv7_text},
+    {"rwkv7_sweep", rwkv7_sweep_text, sizeof rwkv7_sweep_text},
+    {"rwkv7_backward", rwkv7_backward_text, sizeof rwkv7_backward_text},
     {"row_products", row_products_text, sizeof row_products_text},
     {"norm", norm_text, sizeof norm_text},
     {"rope", rope_text, sizeof rope_text},

@@ -57,5 +57,52 @@ typedef void nibble_delta_rule_step_kernel(
     float *_Nonnull output, float *_Nonnull final_state, int time, int heads, int key_heads, int width,
     int value_width, float scale);
 nibble_delta_rule_step_kernel *_Nonnull nibble_delta_rule_step(void);
+typedef void nibble_vector_gate_forward_kernel(
+    const float *_Nonnull query, const float *_Nonnull key, const float *_Nonnull value, const float *_Nonnull gates,
+    const int *_Nullable documents, const float *_Nullable initial, float *_Nonnull output, float *_Nonnull final_state,
+    float *_Nonnull scratch, unsigned long scratch_size, int time, int heads, int width, int value_width,
+    int group_heads, float scale);
+nibble_vector_gate_forward_kernel *_Nonnull nibble_vector_gate_forward(void);
+
+typedef void nibble_vector_gate_backward_kernel(
+    const float *_Nonnull query, const float *_Nonnull key, const float *_Nonnull value, const float *_Nonnull gates,
+    const int *_Nullable documents, const float *_Nullable initial, const float *_Nonnull output_gradient,
+    const float *_Nullable final_gradient, float *_Nonnull query_gradient, float *_Nonnull key_gradient,
+    float *_Nonnull value_gradient, float *_Nonnull gate_gradient, float *_Nullable initial_gradient,
+    float *_Nonnull scratch, unsigned long scratch_size, float *_Nonnull states, unsigned long states_size, int time,
+    int heads, int width, int value_width, int group_heads, float scale);
+nibble_vector_gate_backward_kernel *_Nonnull nibble_vector_gate_backward(void);
+
+typedef void nibble_vector_gate_step_kernel(
+    const float *_Nonnull query, const float *_Nonnull key, const float *_Nonnull value, const float *_Nonnull gates,
+    const int *_Nullable documents, const float *_Nullable initial, float *_Nonnull output, float *_Nonnull final_state,
+    int time, int heads, int width, int value_width, float scale);
+nibble_vector_gate_step_kernel *_Nonnull nibble_vector_gate_step(void);
+
+typedef void nibble_rwkv7_forward_kernel(
+    const float *_Nonnull receptance, const float *_Nonnull decay, const float *_Nonnull key,
+    const float *_Nonnull removal, const float *_Nonnull replacement, const float *_Nonnull value,
+    const int *_Nullable documents, const float *_Nullable initial, float *_Nonnull output, float *_Nonnull final_state,
+    float *_Nonnull scratch, unsigned long scratch_size, int time, int heads, int width, int value_width,
+    int group_heads, float scale);
+nibble_rwkv7_forward_kernel *_Nonnull nibble_rwkv7_forward(void);
+
+typedef void nibble_rwkv7_backward_kernel(
+    const float *_Nonnull receptance, const float *_Nonnull decay, const float *_Nonnull key,
+    const float *_Nonnull removal, const float *_Nonnull replacement, const float *_Nonnull value,
+    const int *_Nullable documents, const float *_Nullable initial, const float *_Nonnull output_gradient,
+    const float *_Nullable final_gradient, float *_Nonnull receptance_gradient, float *_Nonnull decay_gradient,
+    float *_Nonnull key_gradient, float *_Nonnull removal_gradient, float *_Nonnull replacement_gradient,
+    float *_Nonnull value_gradient, float *_Nullable initial_gradient, float *_Nonnull scratch,
+    unsigned long scratch_size, float *_Nonnull states, unsigned long states_size, float *_Nonnull kept_y, int time,
+    int heads, int width, int value_width, int group_heads, float scale);
+nibble_rwkv7_backward_kernel *_Nonnull nibble_rwkv7_backward(void);
+
+typedef void nibble_rwkv7_step_kernel(
+    const float *_Nonnull receptance, const float *_Nonnull decay, const float *_Nonnull key,
+    const float *_Nonnull removal, const float *_Nonnull replacement, const float *_Nonnull value,
+    const int *_Nullable documents, const float *_Nullable initial, float *_Nonnull output, float *_Nonnull final_state,
+    int time, int heads, int width, int value_width, float scale);
+nibble_rwkv7_step_kernel *_Nonnull nibble_rwkv7_step(void);
 
 #endif

@@ -43,6 +43,11 @@ public struct ChunkConfiguration: KernelConfiguration {
 
   func chunks(_ time: Int) -> Int { (time + chunk - 1) / chunk }
 
+  /// Tokens per block of the kernels with a gate per channel (`BLOCK` in `kernels/blocks.cl`).
+  static let block = 16
+
+  var blocksPerChunk: Int { (chunk + Self.block - 1) / Self.block }
+
   /// Neighbouring heads that one work-item walks together: as many as leave every compute unit its share of groups and
   /// keep the states in the second-level cache.
   ///

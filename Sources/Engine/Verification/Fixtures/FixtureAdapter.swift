@@ -16,7 +16,7 @@ enum FixtureCatalogue {
   static let adapters: [any FixtureAdapter.Type] = [
     AttentionFixtures.self, TransformerFixtures.self, BlockFixtures.self, NormalizationFixtures.self,
     LossFixtures.self, OptimizerFixtures.self, GradientClipFixtures.self, LinearLayerFixtures.self,
-    RecurrenceFixtures.self, DeltaFixtures.self,
+    RecurrenceFixtures.self, DeltaFixtures.self, VectorGateFixtures.self,
   ]
 
   static func adapter(for operation: String) -> (any FixtureAdapter.Type)? {

@@ -1,0 +1,234 @@
+// rwkv7_backward.cl - gradients of RWKV-7's generalized delta rule, in blocks
+//
+//   rwkv7_backward  operands of rwkv7_forward, do [B, T, H, V], d(final state)
+//                   -> dq, dw, dk, da, db [B, T, H, K], dv [B, T, H, V], d(initial state)
+//
+// With the names of rwkv7.cl and dS' = the gradient of the state behind the block:
+//   dY = Q_b^T dO + (B . e^{c_last - c}) dS';  Z = (1 - A_b)^{-T} dY
+//   dV = Q_k^T dO + (K . e^{c_last - c}) dS' + A_k^T Z
+//   dQ_b = dO Y^T, dQ_k = dO V^T, dA_b = Z Y^T, dA_k = Z V^T, each on its side of the diagonal
+//   dq_r = e^{c_r} . (S dO_r) + rows of dQ_b, dQ_k over the aged b, k;  da_r = e^{c'_r} . (S z_r) + the same of dA
+//   db_s, dk_s = e^{c_last - c_s} . (dS' y_s, dS' v_s) (first part) + columns over the aged q, a (second part)
+//   dS = diag(e^{c_last}) dS' + (Q . e^c)^T dO + (A . e^{c'})^T Z
+//   dw_t = e^{c_last} . rowsum(S . dS') + sum_{s < t} (k . dk + b . db, first parts)
+//          + sum_{u >= t} (q . dq - k . dk - b . db, second parts) + sum_{u > t} a . da
+// Swift: Operations/Recurrences/RWKV7*.swift
+
+#include "rwkv7_sweep.cl"
+
+// --------------------------------------------------------------------------------------------- inside a block
+
+// dq_r, da_r += sum_{s <= r} (q_scores, a_scores)_rs k_s f_{s+1} ... f_r; the rows of k age.
+static void add_earlier_to_two(int keys, global const float *q_scores, global const float *a_scores,
+                               global const float *factors, global float *k, global float *dq, global float *da) {
+  for (int j = 0; j < keys; j += VECTOR) {
+    for (int r = 0; r < BLOCK; r++) {
+      const vector factor = LOAD(factors + r * keys + j), newest = LOAD(k + r * keys + j);
+      const int row = r * PAIR;
+      vector q_sum = LOAD(dq + r * keys + j), a_sum = LOAD(da + r * keys + j);
+      for (int s = 0; s < r; s++) {
+        const vector aged = LOAD(k + s * keys + j) * factor;
+        STORE(aged, k + s * keys + j);
+        q_sum = FMA((vector)(q_scores[row + s]), aged, q_sum);
+        a_sum = FMA((vector)(a_scores[row + s]), aged, a_sum);
+      }
+      STORE(FMA((vector)(q_scores[row + r]), newest, q_sum), dq + r * keys + j);
+      STORE(FMA((vector)(a_scores[row + r]), newest, a_sum), da + r * keys + j);
+    }
+  }
+}
+
+// db_s, dk_s = sum_{r >= s} scores_rs q_r f_{s+1} ... f_r, or are added to; the rows of q age back.
+static void gather_later_for_two(int keys, global const float *scores, global const float *factors, global float *q,
+                                 int is_added, global float *db, global float *dk) {
+  for (int j = 0; j < keys; j += VECTOR) {
+    for (int s = BLOCK - 1; s >= 0; s--) {
+      global const float *b_score = scores + s, *k_score = scores + BLOCK + s;
+      const vector factor = LOAD(factors + min(s + 1, BLOCK - 1) * keys + j), own = LOAD(q + s * keys + j);
+      vector b_sum = own * b_score[s * PAIR], k_sum = own * k_score[s * PAIR];
+      for (int r = s + 1; r < BLOCK; r++) {
+        const vector aged = LOAD(q + r * keys + j) * factor;
+        STORE(aged, q + r * keys + j);
+        b_sum = FMA((vector)(b_score[r * PAIR]), aged, b_sum);
+        k_sum = FMA((vector)(k_score[r * PAIR]), aged, k_sum);
+      }
+      STORE(is_added ? LOAD(db + s * keys + j) + b_sum : b_sum, db + s * keys + j);
+      STORE(is_added ? LOAD(dk + s * keys + j) + k_sum : k_sum, dk + s * keys + j);
+    }
+  }
+}
+
+// The gradients of a block's operands that are rows of keys.
+typedef struct {
+  global float *reads; // dq, da and a row of zeros [PAIR + 1, K]
+  global float *writes; // db, dk, first parts, then whole [PAIR, K]
+  global float *own; // their second parts [PAIR, K]
+  global float *gate; // dw [BLOCK, K]
+  global float *inherited; // e^{c_last} . rowsum(S . dS') [K]
+} PairGradients;
+
+// dw and, in `writes`, both parts of db and dk.
+static void pair_gate_gradients(int keys, const PairBlock *p, const PairGradients *d) {
+  const vector zero = (vector)(0.0f);
+  const int second = BLOCK * keys, later_read = (BLOCK + 1) * keys;
+  for (int j = 0; j < keys; j += VECTOR) {
+    vector earlier = LOAD(d->inherited + j), later = zero;
+    for (int i = j; i < BLOCK * keys; i += keys) {
+      STORE(earlier, d->gate + i);
+      earlier = FMA(LOAD(p->writes + i), LOAD(d->writes + i), earlier);
+      earlier = FMA(LOAD(p->writes + second + i), LOAD(d->writes + second + i), earlier);
+    }
+    for (int i = (BLOCK - 1) * keys + j; i >= 0; i -= keys) {
+      const vector b_part = LOAD(d->own + i), k_part = LOAD(d->own + second + i);
+      later += LOAD(p->reads + i) * LOAD(d->reads + i) - LOAD(p->writes + second + i) * k_part;
+      later += LOAD(p->reads + later_read + i) * LOAD(d->reads + later_read + i) - LOAD(p->writes + i) * b_part;
+      STORE(SELECT(LOAD(d->gate + i) + later, zero, LOAD(p->gate + i) < (vector)(LEAST_GATE)), d->gate + i);
+      STORE(LOAD(d->writes + i) + b_part, d->writes + i);
+      STORE(LOAD(d->writes + second + i) + k_part, d->writes + second + i);
+    }
+  }
+}
+
+// Gradients of the values: cotangents [3 BLOCK, V] = dO, then Z, then dV.
+static void pair_value_gradients(const Walk *w, PairBlock *p, global const float *dstate, global float *cotangents) {
+  global float *z = cotangents + BLOCK * w->values, *dv = z + BLOCK * w->values;
+  product(PAIR, w->values, w->keys, FULL, p->writes_transposed, 1, PAIR, dstate, w->values, 0.0f, z, w->values);
+  product(BLOCK, w->values, BLOCK, A_UPPER, p->scores, 1, PAIR, cotangents, w->values, 1.0f, z, w->values);
+  product(BLOCK, w->values, BLOCK, A_UPPER, p->scores + BLOCK, 1, PAIR, cotangents, w->values, 1.0f, dv, w->values);
+  // The transposed system, from the last row on.
+  const int last = BLOCK - 1;
+  substitute(w->values, REMOVAL_SCORES(p) + last * PAIR + last, -1, -PAIR, z + last * w->values, -w->values);
+  product(BLOCK, w->values, BLOCK, A_UPPER, REMOVAL_SCORES(p) + BLOCK, 1, PAIR, z, w->values, 1.0f, dv, w->values);
+}
+
+// What the block's rows of keys get from the states: db, dk from the one behind it, dq, da from the one in front (null for
+// 0). `transposed` [V, PAIR] and writes_transposed are free.
+static void pair_gradients_of_states(const Walk *w, PairBlock *p, const PairGradients *d, global const float *before,
+                                     global const float *dstate, global const float *values_transposed,
+                                     global const float *cotangents, global float *transposed) {
+  const int matrix = BLOCK * w->keys;
+  global float *product_transposed = p->writes_transposed;
+  product(w->keys, PAIR, w->values, FULL, dstate, w->values, 1, values_transposed, PAIR, 0.0f, product_transposed, PAIR);
+  transpose(product_transposed, w->keys, PAIR, d->writes);
+  decay_to_end(w->keys, p->factors, d->writes);
+  decay_to_end(w->keys, p->factors, d->writes + matrix);
+  if (!before) {
+    set_zero(d->reads, 2 * matrix);
+    set_zero(d->inherited, w->keys);
+    return;
+  }
+  transpose(cotangents, PAIR, w->values, transposed);
+  product(w->keys, PAIR, w->values, FULL, before, w->values, 1, transposed, PAIR, 0.0f, product_transposed, PAIR);
+  transpose(product_transposed, w->keys, PAIR, d->reads);
+  multiply(d->reads, p->from_start, matrix);
+  multiply(d->reads + matrix + w->keys, p->from_start, matrix - w->keys);
+  for (int i = 0; i < w->keys; i++) {
+    d->inherited[i] = p->carry[i] * dot_row(before + i * w->values, dstate + i * w->values, w->values);
+  }
+}
+
+// The rest of it, from the block's own scores, of which ds [PAIR + 1, PAIR] are the gradients; `aged` [BLOCK, K] is free.
+static void pair_gradients_of_scores(const Walk *w, PairBlock *p, const PairGradients *d, global const float *ds,
+                                     global float *aged) {
+  const int matrix = BLOCK * w->keys;
+  copy(p->reads, matrix, aged);
+  gather_later_for_two(w->keys, ds, p->factors, aged, 0, d->own, d->own + matrix);
+  copy(LATER_REMOVALS(p, w->keys), matrix, aged);
+  gather_later_for_two(w->keys, LATER_SCORES(ds), p->factors, aged, 1, d->own, d->own + matrix);
+  for (int write = 0; write < 2; write++) {
+    copy(p->writes + write * matrix, matrix, aged);
+    add_earlier_to_two(w->keys, ds + write * BLOCK, LATER_SCORES(ds) + write * BLOCK, p->factors, aged, d->reads,
+                       d->reads + matrix + w->keys);
+  }
+}
+
+// Scratch: a block, dq, da [PAIR + 1, K], db, dk and their second parts [PAIR, K], aged rows, dw [BLOCK, K], inherited [K],
+// do, z, dv [3 BLOCK, V], transposes of y, v and of do, z [V, PAIR], ds [PAIR + 1, PAIR], starts [CHUNK],
+// states [BLOCKS_PER_CHUNK, K, V], a state's gradient [K, V] per head.
+WORK_GROUP kernel void rwkv7_backward(
+    global const float *receptance, global const float *decay, global const float *key, global const float *removal,
+    global const float *replacement, global const float *value, global const int *documents,
+    global const float *initial, global const float *output_gradient, global const float *final_gradient,
+    global float *receptance_gradient, global float *decay_gradient, global float *key_gradient,
+    global float *removal_gradient, global float *replacement_gradient, global float *value_gradient,
+    global float *initial_gradient, global float *scratch, ulong scratch_size, global float *states,
+    ulong states_size, global float *kept_y, int time, int heads, int width, int value_width, int group_heads,
+    float scale) {
+  const Walk w = make_walk(time, heads, heads, width, value_width, group_heads);
+  const Operands from = make_operands(&w, receptance, decay, key, removal, replacement, value, documents);
+  const int matrix = BLOCK * w.keys, value_matrix = BLOCK * w.values, size = w.keys * w.values;
+  scratch += get_group_id(0) * scratch_size;
+  states += get_group_id(0) * group_heads * states_size;
+  kept_y += get_group_id(0) * group_heads * (size_t)time * w.values;
+  PairBlock p = pair_block_at(scratch, w.keys, w.values);
+  PairGradients d;
+  d.reads = scratch + PAIR_BLOCK_FLOATS(w.keys, w.values);
+  d.writes = d.reads + 2 * matrix + w.keys;
+  d.own = d.writes + 2 * matrix;
+  d.gate = d.own + 2 * matrix;
+  d.inherited = d.gate + matrix;
+  global float *aged = d.inherited + w.keys, *cotangents = aged + matrix;
+  global float *values_transposed = cotangents + 3 * value_matrix, *transposed = values_transposed + 2 * value_matrix;
+  global float *ds = transposed + 2 * value_matrix;
+  global int *starts = (global int *)(ds + (PAIR + 1) * PAIR);
+  global float *block_states = ds + (PAIR + 1) * PAIR + CHUNK, *dstates = block_states + BLOCKS_PER_CHUNK * size;
+  const size_t stride = (size_t)heads * width, value_stride = (size_t)heads * value_width;
+  set_zero(d.reads + 2 * matrix, w.keys);
+  set_zero(ds + PAIR * PAIR, PAIR);
+  sweep_pair_chunks(&w, &from, &p, initial, states, states_size, kept_y);
+  for (int h = 0; h < group_heads; h++) {
+    load_state(final_gradient ? final_gradient + state_of(&w, w.first_head + h) : 0, width, value_width, w.keys,
+               dstates + h * size);
+  }
+  for (int start = (time - 1) / CHUNK * CHUNK; start >= 0; start -= CHUNK) {
+    const int end = min(start + CHUNK, time);
+    touch_operands(&w, &from, &p, start, end);
+    touch_rows(&w, receptance, width, start, end, p.carry);
+    touch_rows(&w, output_gradient, value_width, start, end, p.carry);
+    for (int h = 0; h < group_heads; h++) {
+      const int head = w.first_head + h;
+      global float *dstate = dstates + h * size;
+      global const float *head_y = kept_y + (size_t)h * time * w.values;
+      const int blocks = sweep_pair_chunk(&w, &from, &p, start, end, head,
+                                          states + h * states_size + (size_t)(start / CHUNK) * size, head_y, starts,
+                                          block_states);
+      int kept = 0;
+      for (int b = 1; b < blocks; b++) kept += !is_reset(from.ids, starts[b]);
+      for (int b = blocks - 1; b >= 0; b--) {
+        const int token = starts[b], rows = (b + 1 < blocks ? starts[b + 1] : end) - token;
+        const int reset = is_reset(from.ids, token), empty = reset || (token == 0 && !initial);
+        global const float *before = empty ? 0 : block_states + kept * size;
+        if (!reset) kept--;
+        const size_t source = row_of(&w, token, head, heads, width);
+        const size_t target = row_of(&w, token, head, heads, value_width);
+        load_writes(&w, &from, &p, token, rows, head);
+        load_removals(&w, &from, &p, token, rows, head);
+        load_receptances(&w, &from, &p, token, rows, head, scale);
+        load_read_values(&w, &p, head_y, token, rows);
+        load_block(output_gradient + target, value_stride, rows, value_width, 1.0f, cotangents);
+        pair_scores(&w, &p);
+        pair_value_gradients(&w, &p, dstate, cotangents);
+        store_rows(cotangents + 2 * value_matrix, rows, value_width, 1.0f, value_gradient + target, value_stride);
+        transpose(READ_VALUES(&p, w.values), PAIR, w.values, values_transposed);
+        product(PAIR, PAIR, w.values, FULL, cotangents, w.values, 1, values_transposed, PAIR, 0.0f, ds, PAIR);
+        pair_gradients_of_states(&w, &p, &d, before, dstate, values_transposed, cotangents, transposed);
+        pair_gradients_of_scores(&w, &p, &d, ds, aged);
+        pair_gate_gradients(w.keys, &p, &d);
+        if (empty) set_zero(d.gate, w.keys);
+        store_rows(d.reads, rows, width, scale, receptance_gradient + source, stride);
+        store_rows(d.gate, rows, width, 1.0f, decay_gradient + source, stride);
+        store_rows(d.writes + matrix, rows, width, 1.0f, key_gradient + source, stride);
+        store_rows(d.reads + matrix, rows, width, 1.0f, removal_gradient + source, stride);
+        store_rows(d.writes, rows, width, 1.0f, replacement_gradient + source, stride);
+        // dS
+        multiply(p.reads, p.from_start, matrix);
+        decay_removals(&w, &p);
+        advance_state(w.keys, w.values, PAIR, dstate, p.carry, p.reads, 1, w.keys, cotangents, dstate);
+        if (reset) set_zero(dstate, size);
+      }
+    }
+  }
+  for (int h = 0; initial_gradient && h < group_heads; h++) {
+    store_state(dstates + h * size, width, value_width, initial_gradient + state_of(&w, w.first_head + h));
+  }
+}
