@@ -2,7 +2,8 @@
 public enum ConfigurationSchema {
   /// Every key.
   public static let keys: [ConfigurationKey] =
-    runKeys + modelKeys + dataKeys + batchKeys + optimizerKeys + scheduleKeys + lossKeys + evaluationKeys
+    runKeys + modelKeys + dataKeys + taskKeys + batchKeys + optimizerKeys + scheduleKeys + lossKeys
+    + evaluationKeys
     + checkpointKeys + logKeys
 
   /// The sections in order, without the top level.
@@ -16,6 +17,7 @@ public enum ConfigurationSchema {
     case "": "The run as a whole."
     case "model": "The network."
     case "data": "The text and its tokens."
+    case "task": "The generated task that `data.task` names."
     case "batch": "How many tokens make a step."
     case "optimizer": "The update rule."
     case "schedule": "The learning rate over the steps."
@@ -65,6 +67,8 @@ extension ConfigurationSchema {
   ]
 
   private static let dataKeys = [
+    ConfigurationKey(
+      "data.task", \.data.task, "What is learned: the next token of a text, or a generated task."),
     ConfigurationKey(
       "data.path", \.data.path,
       "Text, token file or folder to train on; `embedded` is the corpus inside the program."),

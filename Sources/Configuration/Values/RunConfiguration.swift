@@ -22,6 +22,8 @@ public struct RunConfiguration: Sendable, Equatable {
   public var model = ModelSettings()
   /// The text.
   public var data = DataSettings()
+  /// The generated task.
+  public var task = TaskSettings()
   /// Tokens per step.
   public var batch = BatchSettings()
   /// The update rule.

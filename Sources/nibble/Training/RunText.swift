@@ -81,16 +81,28 @@ struct RunCorpus {
   func hash() -> String { wholeHash() }
 }
 
-/// The tokens of a run, ready for the trainer.
-struct RunText {
+/// What a run trains on, ready for the trainer, and what its checkpoints carry of it.
+struct RunData {
   let data: Trainer.TrainingData
-  let trainingTokens: Int
-  let validationTokens: Int
+  /// Nil for a generated task, which has no end.
+  let trainingTokens: Int?
+  let validationTokens: Int?
+  let attachments: [TrainingCheckpoint.Attachment]
 
+  /// The task that the configuration names.
+  init(task: RunTask, sequencesPerStep: Int) {
+    data = task.data(sequencesPerStep: sequencesPerStep)
+    (trainingTokens, validationTokens) = (nil, nil)
+    attachments = ModelTokenizer.absentAttachments
+  }
+
+  /// The tokens of a text.
   init(
-    _ corpus: RunCorpus, _ values: RunConfiguration, _ tokenizer: any Tokenizer, stopTokens: [Int32],
+    _ corpus: RunCorpus, _ values: RunConfiguration, _ runTokenizer: RunTokenizer, stopTokens: [Int32],
     vocabulary: Int, narrating output: Output,
   ) throws {
+    let tokenizer = runTokenizer.tokenizer
+    attachments = runTokenizer.attachments
     let endOfText = values.data.endOfText
     let training = try TextFiles.tokens(corpus.training, tokenizer, endOfText: endOfText, narrating: output)
     let validation = try corpus.validation.map {
@@ -108,7 +120,9 @@ struct RunText {
       training, context: context, sequencesPerStep: values.batch.tokens / context, seed: UInt64(values.seed))
     let windows = try validation.map { try EvaluationWindows($0, context: context, rule: .everyToken) }
     data = Trainer.TrainingData(
-      sampler: sampler, validation: windows, hash: corpus.hash(), encode: { tokenizer.encode($0) },
-      decode: { tokenizer.decode($0) }, stopTokens: Set(stopTokens + tokenizer.stopIDs))
+      sampler: sampler, validation: windows, hash: corpus.hash(),
+      coding: Trainer.TextCoding(
+        encode: { tokenizer.encode($0) }, decode: { tokenizer.decode($0) },
+        stopTokens: Set(stopTokens + tokenizer.stopIDs)))
   }
 }
