@@ -11,7 +11,10 @@ extension Presets {
       hidden: 128
       vocabulary: 512
       context: 64
-      tied: true
+      tied: false
+      # One over the root of three times the width. With 0.02 or a tied head attention alone does not learn in these
+      # steps to look one position back, which tells it what a key's value is.
+      initial_deviation: 0.07
     data:
       task: mqar
     task:
