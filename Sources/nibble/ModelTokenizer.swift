@@ -31,10 +31,16 @@ enum ModelTokenizer {
 
   private static func fromFiles(_ folder: String) throws -> (any Tokenizer)? {
     let file = folder + "/" + configurationFile
-    if Folder.exists(file), let object = try JSON.read(file).objectValue,
-      object[kindKey]?.stringValue == "bytes"
-    {
-      return ByteTokenizer(endOfText: object["eos_token"]?.stringValue == nil ? .absent : .present)
+    if Folder.exists(file), let object = try JSON.read(file).objectValue {
+      switch object[kindKey]?.stringValue {
+      case "bytes":
+        return ByteTokenizer(endOfText: object["eos_token"]?.stringValue == nil ? .absent : .present)
+      case "none":
+        throw Failure(
+          "the model in '\(folder)' has no tokenizer: it was trained on a generated task, not on text",
+          hints: ["nibble eval RUN measures it on its task"])
+      default: break
+      }
     }
     return Folder.exists(folder + "/" + TokenizerFile.name) ? try TokenizerFile.load(folder) : nil
   }
@@ -51,6 +57,12 @@ enum ModelTokenizer {
       .init(name: configurationFile, bytes: configuration.serializedBytes(.pretty)),
     ]
   }
+
+  /// What a checkpoint says whose tokens never were text, however many kinds there are.
+  static let absentAttachments = [
+    TrainingCheckpoint.Attachment(
+      name: configurationFile, bytes: JSON.object([kindKey: "none"]).serializedBytes(.pretty))
+  ]
 
   static func attachments(trained: TrainedBPE) -> [TrainingCheckpoint.Attachment] {
     [

@@ -43,6 +43,14 @@ import Testing
     (["model.window=32", "model.attention_bias=true"], "a llama with a window has no biases"),
     (["model.window=32", "model.mlp_bias=true"], "leave out model.mlp_bias"),
     (["model.rope_theta=0.5"], "model.rope_theta"),
+    (["data.task=mqar"], "model.vocabulary is 0"),
+    (["data.task=mqar", "model.vocabulary=15"], "model.vocabulary=16 at least"),
+    (["preset=mqar", "task.pairs=17"], "model.context=68 at least, or task.pairs=16 at most"),
+    (["preset=mqar", "data.path=a.txt"], "leave out data.path, or data.task=text"),
+    (["preset=mqar", "data.tokenizer=bpe:400"], "data.tokenizer on the command line has no effect"),
+    (["preset=mqar", "evaluation.sample_every=5"], "are no text"),
+    (["task.pairs=9"], "leave out task.pairs, or data.task=mqar"),
+    (["task.held_out=9"], "task.held_out on the command line has no effect"),
   ])
   func contradictionsNameTheWayOut(_ assignments: [String], _ expected: String) throws {
     let text = try problems("", assignments)

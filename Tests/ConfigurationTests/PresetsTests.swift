@@ -42,6 +42,20 @@ import Testing
     #expect(values.schedule.minimum == 2e-4)
   }
 
+  /// The setting in which the mixers were compared.
+  @Test func mqarIsTheCalibratedRecall() throws {
+    let values = try resolve("preset: mqar").values
+    #expect(values.data.task == .mqar && values.data.name == "mqar")
+    #expect([values.task.pairs, values.task.heldOut] == [8, 128])
+    let model = values.model
+    #expect([model.context, model.vocabulary, model.dimension, model.layers] == [64, 512, 64, 2])
+    #expect([model.heads, model.headDimension, model.hidden] == [2, 32, 128])
+    #expect(!model.tied && model.initialDeviation == 0.07)
+    #expect(values.batch.tokens / model.context == 32 && values.schedule.minimum == 0)
+    #expect(values.optimizer.learningRate == 3e-3 && values.schedule.warmup == 100)
+    #expect(values.optimizer.weightDecay == 0.1 && values.optimizer.clip == 1)
+  }
+
   @Test func firstRunHasAMillionParameters() throws {
     let values = try resolve("preset: first-run").values
     #expect(values.data.source == .embedded)

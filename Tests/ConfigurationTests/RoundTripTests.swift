@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct RoundTripTests {
   private let awkward = [
-    "data.path=no", "data.validation=a: b # c", "device=null device",
+    "data.task=text", "data.path=no", "data.validation=a: b # c", "device=null device",
     "evaluation.prompt=line\n\ttab \"q\" \\ é \u{85}\u{2028}\u{FEFF}🙂",
     "data.separator=<|end|>", "init=- x", "optimizer.epsilon=1e-12", "optimizer.learning_rate=0.1",
     "data.tokenizer=./~/tokenizer.json", "minutes=0.3333333333333333",
@@ -23,6 +23,14 @@ import Testing
       expected.extends = []
       #expect(back.values == expected)
       #expect(try resolve(back.yaml(derived: style)).values == back.values)
+    }
+  }
+
+  @Test func aTaskReadsBackToo() throws {
+    let original = try resolve("preset: mqar", ["task.pairs=5", "task.held_out=9"])
+    for style in [DerivedValueStyle.written, .commented] {
+      let back = try resolve(original.yaml(derived: style))
+      #expect(original.values.changes(to: back.values).map(\.description) == [])
     }
   }
 

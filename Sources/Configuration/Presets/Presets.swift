@@ -1,11 +1,12 @@
 /// The configurations shipped inside the program.
 public enum Presets {
   /// Their names, smallest first.
-  public static let names = ["first-run", "shakespeare", "tiny", "small", "base", "gpt2", "long"]
+  public static let names = ["mqar", "first-run", "shakespeare", "tiny", "small", "base", "gpt2", "long"]
 
   /// The YAML of a shipped configuration, nil if there is none of that name.
   public static func yaml(named name: String) -> String? {
     switch name {
+    case "mqar": mqar
     case "first-run": firstRun
     case "shakespeare": shakespeare
     case "tiny": tiny

@@ -17,7 +17,7 @@ struct Checks {
   let configuration: RunConfiguration
   /// Where every key's value comes from.
   let origins: [String: Origin]
-  private(set) var found: [Contradiction] = []
+  var found: [Contradiction] = []
 
   init(_ configuration: RunConfiguration, origins: [String: Origin]) {
     self.configuration = configuration
@@ -31,8 +31,11 @@ struct Checks {
     checks.checkHeads()
     checks.checkArchitecture()
     checks.checkMixers()
-    checks.checkVocabulary()
-    checks.checkValidation()
+    if configuration.data.task == .text {
+      checks.checkVocabulary()
+      checks.checkValidation()
+    }
+    checks.checkTask()
     checks.checkBatch()
     checks.checkOptimizer()
     checks.checkSchedule()

@@ -2,7 +2,7 @@
 public enum ConfigurationSchema {
   /// Every key.
   public static let keys: [ConfigurationKey] =
-    runKeys + modelKeys + mixerKeys + dataKeys + batchKeys + optimizerKeys + scheduleKeys + lossKeys
+    runKeys + modelKeys + mixerKeys + dataKeys + taskKeys + batchKeys + optimizerKeys + scheduleKeys + lossKeys
     + evaluationKeys
     + checkpointKeys + logKeys
 
@@ -18,6 +18,7 @@ public enum ConfigurationSchema {
     case "model": "The network."
     case "mixer": "What the layers mix positions with."
     case "data": "The text and its tokens."
+    case "task": "The generated task that `data.task` names."
     case "batch": "How many tokens make a step."
     case "optimizer": "The update rule."
     case "schedule": "The learning rate over the steps."
@@ -67,6 +68,8 @@ extension ConfigurationSchema {
   ]
 
   private static let dataKeys = [
+    ConfigurationKey(
+      "data.task", \.data.task, "What is learned: the next token of a text, or a generated task."),
     ConfigurationKey(
       "data.path", \.data.path,
       "Text, token file or folder to train on; `embedded` is the corpus inside the program."),

@@ -189,6 +189,7 @@ extension ConfigurationChoice {
 }
 
 extension ModelArchitecture: ConfigurationChoice {}
+extension DataTask: ConfigurationChoice {}
 extension OptimizerKind: ConfigurationChoice {}
 extension WeightDecayMode: ConfigurationChoice {}
 extension ScheduleKind: ConfigurationChoice {}

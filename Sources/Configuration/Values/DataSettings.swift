@@ -21,6 +21,8 @@ public struct DataSettings: Sendable, Equatable {
   /// The name that stands for the corpus inside the program.
   public static let embeddedName = "embedded"
 
+  /// Text, or a task that is generated.
+  public var task = DataTask.text
   /// Text file, token file or folder; `embedded` for the corpus inside the program.
   public var path: String?
   /// Validation text of its own.
@@ -36,6 +38,9 @@ public struct DataSettings: Sendable, Equatable {
 
   /// The defaults.
   public init() {}
+
+  /// What a run is called after: its text, or its task; nil where no text was named.
+  public var name: String? { task == .text ? path : task.rawValue }
 
   /// The training text, nil where none was named.
   public var source: TextSource? {

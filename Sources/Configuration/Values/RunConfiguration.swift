@@ -24,6 +24,8 @@ public struct RunConfiguration: Sendable, Equatable {
   public var mixer = MixerChoices()
   /// The text.
   public var data = DataSettings()
+  /// The generated task.
+  public var task = TaskSettings()
   /// Tokens per step.
   public var batch = BatchSettings()
   /// The update rule.

@@ -39,6 +39,17 @@ public struct Batch: Sendable, Equatable {
     }
   }
 
+  /// Adds a sequence that was made, not read.
+  ///
+  /// - Precondition: Inputs and labels are `context` tokens, and the batch is one document.
+  mutating func appendSequence(inputs: [Int32], labels: [Int32]) {
+    precondition(
+      inputs.count == context && labels.count == context && documents == nil,
+      "\(inputs.count) inputs and \(labels.count) labels for \(context) tokens")
+    self.inputs += inputs
+    self.labels += labels
+  }
+
   /// Adds the sequence whose inputs are the tokens of a range.
   ///
   /// What the range lacks of `context` tokens is filled with token 0 and ignored labels.

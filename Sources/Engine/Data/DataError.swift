@@ -20,6 +20,8 @@ public enum DataError: Error, Sendable, Equatable {
   case invalidSize(quantity: String, value: Int, minimum: Int)
   /// The data cannot be divided as asked.
   case cannotSplit(name: String, fraction: Double, problem: String, hint: String)
+  /// A generated task whose sizes contradict each other.
+  case impossibleTask(problem: String, needed: String, hint: String)
   /// End-of-text tokens were asked for and the tokenizer has none.
   case noEndOfText(name: String)
   /// The text of ready tokens was asked for.
@@ -82,6 +84,8 @@ extension DataError: CustomStringConvertible {
         "cannot split '\(name)' into training and validation: \(problem)",
         "validation fraction: \(fraction)", hint
       )
+    case .impossibleTask(let problem, let needed, let hint):
+      return ("cannot generate the task: \(problem)", "needed: \(needed)", hint)
     case .noEndOfText(let name):
       return (
         "cannot separate the documents of '\(name)': the tokenizer has no end-of-text token",

@@ -1,4 +1,4 @@
-/// Measures a model's plain cross-entropy over windows of tokens.
+/// Measures a model's plain cross-entropy over windows of tokens, and its accuracy where that is asked for.
 public struct Evaluator {
   public let model: any LanguageModel
   /// Windows that are run at once.
@@ -19,11 +19,16 @@ public struct Evaluator {
     /// Sum of their squares, for the error bar.
     public var totalOfSquares = 0.0
     public var scoredTokens = 0
+    /// Scored positions where the label is the one token with the largest logit; nil where nobody counts them.
+    public var correctTokens: Int?
 
     public init() {}
 
     /// Mean negative log likelihood of a token, in nats.
     public var loss: Double { total / Double(max(1, scoredTokens)) }
+
+    /// Share of the scored positions whose likeliest token is the label.
+    public var accuracy: Double? { correctTokens.map { Double($0) / Double(max(1, scoredTokens)) } }
 
     /// Standard error of ``loss``, tokens taken as independent.
     public var standardError: Double {
@@ -39,12 +44,13 @@ public struct Evaluator {
   ///   - windows: What is scored; ``batch`` windows are run at once.
   ///   - onProgress: Told the share done after each batch; returning false stops early.
   public func run(
-    _ windows: EvaluationWindows, onProgress: ((Result) -> Bool)? = nil,
+    _ windows: any EvaluationBatches, onProgress: ((Result) -> Bool)? = nil,
   ) throws -> Result {
     var result = Result()
     for first in stride(from: 0, to: windows.count, by: batch) {
-      let window = windows.batch(first..<min(windows.count, first + batch))
-      let losses = try tokenLosses(window)
+      let window = windows.batch(of: first..<min(windows.count, first + batch))
+      let (losses, correct) = try score(window, countsCorrect: windows.measuresAccuracy)
+      if let correct { result.correctTokens = (result.correctTokens ?? 0) + correct }
       for (loss, label) in zip(losses, window.labels) where label >= 0 {
         result.total += Double(loss)
         result.totalOfSquares += Double(loss) * Double(loss)
@@ -55,7 +61,8 @@ public struct Evaluator {
     return result
   }
 
-  private func tokenLosses(_ window: Batch) throws -> [Float] {
+  /// The loss of every position, and the number of correct ones where they are counted.
+  private func score(_ window: Batch, countsCorrect: Bool) throws -> (losses: [Float], correct: Int?) {
     let device = model.parameters.device
     let tape = Tape(on: device, isRecording: false)
     let shape: Shape = [window.sequences, window.context]
@@ -66,6 +73,39 @@ public struct Evaluator {
       hidden: states, weight: model.head.value,
       labels: Tensor(window.labels, shape: [shape.count], on: device),
       CrossEntropyOptions(softcap: softcap))
-    return try result.tokenLosses.floats(on: device)
+    let losses = try result.tokenLosses.floats(on: device)
+    guard countsCorrect else { return (losses, nil) }
+    let rows = states.reshaped(to: [shape.count, model.configuration.modelDimension])
+    return (losses, try correctCount(rows, window.labels, tape))
+  }
+
+  /// Logits that are compared at once.
+  private static let comparedLogits = 1 << 22
+
+  /// Scored rows whose label has a larger logit than every other token; a tie or a NaN is a mistake.
+  ///
+  /// A soft cap rises with its argument and so changes no order.
+  ///
+  /// - Parameter states: The normalized states of all positions [positions, modelDimension].
+  private func correctCount(_ states: Tensor, _ labels: [Int32], _ tape: Tape) throws -> Int {
+    let device = model.parameters.device
+    let vocabulary = model.configuration.vocabularySize
+    let scored = labels.indices.filter { labels[$0] >= 0 }
+    let chunk = max(1, Self.comparedLogits / vocabulary)
+    var correct = 0
+    for first in stride(from: 0, to: scored.count, by: chunk) {
+      let positions = scored[first..<min(scored.count, first + chunk)]
+      let rows = Tensor(positions.map { Int32($0) }, shape: [positions.count], on: device)
+      let logits = try tape.linear(tape.embedding(rows, weight: states), weight: model.head.value)
+        .floats(on: device)
+      for (row, position) in positions.enumerated() {
+        let candidates = logits[row * vocabulary..<(row + 1) * vocabulary]
+        let answer = logits[row * vocabulary + Int(labels[position])]
+        if candidates.allSatisfy({ $0 <= answer }), candidates.count(where: { $0 == answer }) == 1 {
+          correct += 1
+        }
+      }
+    }
+    return correct
   }
 }

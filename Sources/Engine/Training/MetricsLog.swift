@@ -58,6 +58,8 @@ public struct StepMetrics: Sendable, Equatable {
   public var gradientNorm: Double
   public var tokensPerSecond: Double
   public var validationLoss: Double?
+  /// Share of correct answers, for tasks that have them.
+  public var validationAccuracy: Double?
   public var memoryByteCount: Int
   /// Seconds since the run began, over all its processes.
   public var seconds: Double
@@ -67,6 +69,7 @@ public struct StepMetrics: Sendable, Equatable {
       ("loss", loss), ("learning_rate", learningRate), ("gradient_norm", gradientNorm),
       ("tokens_per_s", tokensPerSecond),
     ] + (validationLoss.map { [("validation_loss", $0)] } ?? [])
+      + (validationAccuracy.map { [("validation_accuracy", $0)] } ?? [])
   }
 
   public var json: JSON {
@@ -84,6 +87,7 @@ public struct StepMetrics: Sendable, Equatable {
     let tags = [
       "loss": "loss/train", "learning_rate": "lr", "gradient_norm": "grad_norm",
       "tokens_per_s": "perf/tokens_per_second", "validation_loss": "loss/valid",
+      "validation_accuracy": "accuracy/valid",
     ]
     return named.map { EventFile.Scalar(tags[$0.key] ?? $0.key, Float($0.value)) }
   }

@@ -69,24 +69,34 @@ public final class Trainer {
   private let clock: () -> Double
   private var lastSaved: Int?
 
-  /// The text of a run and how tokens become text again.
+  /// What a run trains on and is measured on.
   public struct TrainingData {
-    public let sampler: BatchSampler
-    /// Windows of the validation part; nil without one.
-    public let validation: EvaluationWindows?
+    public let sampler: any TrainingBatches
+    /// What is held out; nil without it.
+    public let validation: (any EvaluationBatches)?
     public let hash: String
+    /// How tokens become text; nil where they never were text, and then samples cannot be asked for.
+    public let coding: TextCoding?
+
+    public init(
+      sampler: any TrainingBatches, validation: (any EvaluationBatches)?, hash: String, coding: TextCoding?,
+    ) {
+      self.sampler = sampler
+      self.validation = validation
+      self.hash = hash
+      self.coding = coding
+    }
+  }
+
+  /// Between text and tokens.
+  public struct TextCoding {
     public let encode: (String) -> [Int32]
     public let decode: ([Int32]) -> String
     public let stopTokens: Set<Int32>
 
     public init(
-      sampler: BatchSampler, validation: EvaluationWindows?, hash: String,
-      encode: @escaping (String) -> [Int32],
-      decode: @escaping ([Int32]) -> String, stopTokens: Set<Int32>,
+      encode: @escaping (String) -> [Int32], decode: @escaping ([Int32]) -> String, stopTokens: Set<Int32>,
     ) {
-      self.sampler = sampler
-      self.validation = validation
-      self.hash = hash
       self.encode = encode
       self.decode = decode
       self.stopTokens = stopTokens
@@ -196,28 +206,31 @@ public final class Trainer {
 
   /// Evaluates and samples where it is time, and records the update.
   ///
-  /// - Returns: Whether the validation loss is the best so far.
+  /// - Returns: Whether the evaluation is the best so far.
   private func afterUpdate(
     _ result: TrainingStep.Result, _ learningRate: Double, _ seconds: Double, _ start: Double, isLast: Bool,
     _ observer: any TrainingObserver,
   ) throws -> Bool {
-    var validationLoss: Double?
+    var evaluation: Evaluator.Result?
     var isBest = false
     let interval = options.evaluationInterval
     if let windows = data.validation, isLast || (interval > 0 && state.step.isMultiple(of: interval)) {
-      let evaluation = try evaluate(windows)
-      validationLoss = evaluation.loss
-      isBest = evaluation.loss < state.bestValidationLoss ?? .infinity
-      if isBest { state.bestValidationLoss = evaluation.loss }
-      observer.didEvaluate(evaluation, step: state.step)
+      let result = try evaluate(windows)
+      evaluation = result
+      isBest = state.take(result)
+      observer.didEvaluate(result, step: state.step)
     }
     if options.sampleInterval > 0, isLast || state.step.isMultiple(of: options.sampleInterval) {
-      observer.didSample(try sample(), step: state.step)
+      guard let coding = data.coding else {
+        preconditionFailure("samples were asked of a run whose tokens are no text")
+      }
+      observer.didSample(try sample(coding), step: state.step)
     }
     let line = StepMetrics(
       step: state.step, tokens: state.tokens, loss: result.loss, learningRate: learningRate,
       gradientNorm: result.gradientNorm, tokensPerSecond: Double(options.tokensPerStep) / seconds,
-      validationLoss: validationLoss, memoryByteCount: step.model.parameters.device.memoryUse.peak,
+      validationLoss: evaluation?.loss, validationAccuracy: evaluation?.accuracy,
+      memoryByteCount: step.model.parameters.device.memoryUse.peak,
       seconds: metrics.secondsBefore + clock() - start)
     try metrics.append(line, wallTime: clock())
     observer.didStep(line, totalSteps: options.steps)
@@ -225,17 +238,17 @@ public final class Trainer {
   }
 
   /// Validation loss over ``TrainingOptions/evaluationTokens`` or everything.
-  public func evaluate(_ windows: EvaluationWindows) throws -> Evaluator.Result {
+  public func evaluate(_ windows: any EvaluationBatches) throws -> Evaluator.Result {
     let limit = options.evaluationTokens
     let evaluator = Evaluator(
       step.model, batch: max(options.microBatch, 1), softcap: options.loss.softcap)
     return try evaluator.run(windows) { limit == 0 || $0.scoredTokens < limit }
   }
 
-  private func sample() throws -> String {
+  private func sample(_ coding: TextCoding) throws -> String {
     let model = step.model
-    let prompt = data.encode(options.samplePrompt)
-    let start = prompt.isEmpty ? [data.stopTokens.min() ?? data.encode("\n").first ?? 0] : prompt
+    let prompt = coding.encode(options.samplePrompt)
+    let start = prompt.isEmpty ? [coding.stopTokens.min() ?? coding.encode("\n").first ?? 0] : prompt
     let capacity = max(2, min(model.configuration.contextLength, options.contextLength))
     let generator = Generator(
       model, options: SamplingOptions(temperature: 0.8, topK: 200, seed: options.seed), capacity: capacity,
@@ -244,11 +257,11 @@ public final class Trainer {
     try generator.read(Array(start.suffix(capacity)))
     while tokens.count < options.sampleTokens {
       let token = generator.next()
-      if data.stopTokens.contains(token) { break }
+      if coding.stopTokens.contains(token) { break }
       tokens.append(token)
       try generator.read([token])
     }
-    return data.decode(prompt + tokens)
+    return coding.decode(prompt + tokens)
   }
 
   // MARK: Checkpoints

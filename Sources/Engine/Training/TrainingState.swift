@@ -14,12 +14,14 @@ public struct TrainingState: Sendable, Equatable {
   /// Sequences taken from the endless order of the data.
   public var sequences: Int
   public var bestValidationLoss: Double?
+  /// Accuracy of the best evaluation, for tasks that have it.
+  public var bestAccuracy: Double?
   /// Names the data, so that a run is not continued on another text.
   public var dataHash: String
 
   public init(
     step: Int = 0, totalSteps: Int, tokens: Int = 0, seed: UInt64, sequences: Int = 0,
-    bestValidationLoss: Double? = nil, dataHash: String,
+    bestValidationLoss: Double? = nil, bestAccuracy: Double? = nil, dataHash: String,
   ) {
     self.step = step
     self.totalSteps = totalSteps
@@ -27,7 +29,26 @@ public struct TrainingState: Sendable, Equatable {
     self.seed = seed
     self.sequences = sequences
     self.bestValidationLoss = bestValidationLoss
+    self.bestAccuracy = bestAccuracy
     self.dataHash = dataHash
+  }
+
+  /// Takes the results of an evaluation that is better than every one before: by accuracy where it is measured, and
+  /// among equals by loss.
+  ///
+  /// - Returns: Whether it is.
+  mutating func take(_ evaluation: Evaluator.Result) -> Bool {
+    guard evaluation.loss.isFinite else { return false }
+    let isBetter: Bool
+    if let accuracy = evaluation.accuracy, accuracy != bestAccuracy {
+      isBetter = accuracy > bestAccuracy ?? -1
+    } else {
+      isBetter = evaluation.loss < bestValidationLoss ?? .infinity
+    }
+    guard isBetter else { return false }
+    bestValidationLoss = evaluation.loss
+    bestAccuracy = evaluation.accuracy
+    return true
   }
 
   var json: JSON {
@@ -36,6 +57,7 @@ public struct TrainingState: Sendable, Equatable {
       "tokens": .integer(Int64(tokens)), "seed": .string(String(seed)),
       "data_sequences": .integer(Int64(sequences)), "data_sha256": .string(dataHash),
       "best_validation_loss": bestValidationLoss.map { .number($0) } ?? .null,
+      "best_accuracy": bestAccuracy.map { .number($0) } ?? .null,
     ]
   }
 
@@ -51,6 +73,8 @@ public struct TrainingState: Sendable, Equatable {
     self.seed = seed
     let best = try reader.number("best_validation_loss", default: .nan)
     bestValidationLoss = best.isNaN ? nil : best
+    let accuracy = try reader.number("best_accuracy", default: .nan)
+    bestAccuracy = accuracy.isNaN ? nil : accuracy
     // Far above every real run, far below what overflows when it is multiplied with a batch.
     for (key, value) in [("step", step), ("total_steps", totalSteps)] where value < 0 || value > 1 << 40 {
       throw ModelError.badValue(key: key, value: "\(value)", expected: "0 to 2^40", path: reader.path)

@@ -16,7 +16,8 @@ struct PlannedRun {
   /// Where a resumed run stands.
   let state: TrainingState?
   /// Nil when only the plan is wanted and no text was read.
-  let text: RunText?
+  let data: RunData?
+  /// Nil without a text, too.
   let tokenizer: RunTokenizer?
   let plan: RunPlan
 
@@ -28,32 +29,42 @@ struct PlannedRun {
     let values = request.values
     let state = try request.checkpoint.map { try TrainingCheckpoint.readState($0) }
     let checkpoint = try (request.checkpoint ?? values.initialCheckpoint).map { try ModelFolder($0) }
-    let corpus = try RunCorpus(values.data)
-    let tokenizer =
-      readsText
-      ? try RunTokenizer(
-        values.data, training: corpus.training, folder: request.folder, checkpoint: request.checkpoint,
-        narrating: call.output) : nil
+    let corpus = values.data.task == .text ? try RunCorpus(values.data) : nil
+    let tokenizer = try (readsText ? corpus : nil).map {
+      try RunTokenizer(
+        values.data, training: $0.training, folder: request.folder, checkpoint: request.checkpoint,
+        narrating: call.output)
+    }
     let vocabulary =
-      try tokenizer?.tokenizer ?? PlannedTokenizer.standIn(values.data, checkpoint: request.checkpoint)
+      try tokenizer?.tokenizer ?? PlannedTokenizer.standIn(values, checkpoint: request.checkpoint)
     let model = try checkpoint?.configuration ?? ModelShape.configuration(values, vocabulary)
     let options = PlannedRun.options(request, state)
     try PlannedRun.checkSize(values, device: device.description.name)
-    text = try tokenizer.map {
-      try RunText(
-        corpus, values, $0.tokenizer, stopTokens: model.endOfText, vocabulary: model.vocabularySize,
-        narrating: call.output)
-    }
+    data = try readsText ? PlannedRun.data(corpus, tokenizer, values, model, call.output) : nil
     let estimate = try TrainingPlanner.estimate(
       model, options: options, rule: OptimizerRule.rule(values.optimizer), device: device.description)
     plan = RunPlan(
       request: request, model: model, options: options, estimate: estimate, device: device.description,
-      matmulRate: MatmulRate.measure(on: device), trainingTokens: text?.trainingTokens,
-      validationTokens: text?.validationTokens, revision: SourceRevision.current(),
+      matmulRate: MatmulRate.measure(on: device), trainingTokens: data?.trainingTokens,
+      validationTokens: data?.validationTokens, revision: SourceRevision.current(),
       firstStep: state?.step ?? 0)
     (self.state, self.checkpoint, self.tokenizer) = (state, checkpoint, tokenizer)
     (self.model, self.options) = (model, options)
     try checkContext()
+  }
+
+  private static func data(
+    _ corpus: RunCorpus?, _ tokenizer: RunTokenizer?, _ values: RunConfiguration, _ model: ModelConfiguration,
+    _ output: Output,
+  ) throws -> RunData {
+    let context = values.model.context
+    guard let corpus, let tokenizer else {
+      let task = try RunTask(values, length: context, vocabulary: model.vocabularySize)
+      return RunData(task: task, sequencesPerStep: values.batch.tokens / context)
+    }
+    return try RunData(
+      corpus, values, tokenizer, stopTokens: model.endOfText, vocabulary: model.vocabularySize,
+      narrating: output)
   }
 
   private static func options(_ request: RunRequest, _ state: TrainingState?) -> TrainingOptions {
@@ -101,8 +112,11 @@ struct PlannedRun {
 /// The number of ids that a tokenizer will have, for a plan that reads no text.
 enum PlannedTokenizer {
   /// - Parameter checkpoint: Where the run goes on from; it has its tokenizer with it.
-  static func standIn(_ settings: DataSettings, checkpoint: String?) throws -> any Tokenizer {
-    switch settings.tokenizer {
+  static func standIn(_ values: RunConfiguration, checkpoint: String?) throws -> any Tokenizer {
+    let settings = values.data
+    // A generated task has ids without text.
+    guard settings.task == .text else { return SizedTokenizer(vocabularySize: values.model.vocabulary) }
+    return switch settings.tokenizer {
     case .bytes: ByteTokenizer(endOfText: settings.endOfText ? .present : .absent)
     case .file(let path): try ModelTokenizer.named(checkpoint ?? path)
     case .bytePairs(let vocabulary): SizedTokenizer(vocabularySize: vocabulary)

@@ -17,6 +17,7 @@ final class RunObserver: TrainingObserver {
   private var stepClock = 0.0
   private var smoothedLoss: Double?
   private var validationLoss: Double?
+  private var validationAccuracy: Double?
   /// Seconds that the run may take; nil without a limit.
   private let limit: Double?
   private var start = Call.now()
@@ -47,6 +48,7 @@ final class RunObserver: TrainingObserver {
     lastStep = metrics.step
     lastMetrics = metrics
     validationLoss = metrics.validationLoss ?? validationLoss
+    validationAccuracy = metrics.validationAccuracy ?? validationAccuracy
     // About the last twenty steps.
     smoothedLoss = smoothedLoss.map { 0.95 * $0 + 0.05 * metrics.loss } ?? metrics.loss
     output.progress.update(isLast: metrics.step == totalSteps) { columns in
@@ -65,13 +67,15 @@ final class RunObserver: TrainingObserver {
 
   func didEvaluate(_ result: Evaluator.Result, step: Int) {
     let sign = output.glyphs == .unicode ? "±" : "+-"
+    let accuracy = AccuracyText.counted(result).map { "accuracy \($0), " } ?? ""
     keep(
-      "step \(Numbers.grouped(step)): validation loss \(Numbers.fixed(result.loss, decimals: 4)) \(sign) "
+      "step \(Numbers.grouped(step)): \(accuracy)validation loss \(Numbers.fixed(result.loss, decimals: 4)) \(sign) "
         + "\(Numbers.fixed(result.standardError, decimals: 4)) over \(Numbers.grouped(result.scoredTokens)) tokens"
     )
     output.json([
       "schema": 1, "kind": "evaluation", "step": .integer(step), "validation_loss": .number(result.loss),
       "validation_loss_error": .number(result.standardError), "scored_tokens": .integer(result.scoredTokens),
+      "validation_accuracy": JSONText(result.accuracy),
     ])
   }
 
@@ -139,17 +143,24 @@ final class RunObserver: TrainingObserver {
 
   private func block(_ metrics: StepMetrics, totalSteps: Int, seconds: Double, columns: Int) -> [String] {
     let style = output.narrationStyle
-    var table = Table([
-      .init("  step", .right), .init("loss", .right), .init("val", .right), .init("lr", .right, priority: 2),
-      .init("|g|", .right, priority: 3), .init("tok/s", .right), .init("of matmul", .right, priority: 4),
-      .init("mem", .right, priority: 5),
-    ])
-    table.append([
-      Numbers.grouped(metrics.step), Numbers.fixed(metrics.loss, decimals: 3),
-      validationLoss.map { Numbers.fixed($0, decimals: 3) } ?? "-", Numbers.scientific(metrics.learningRate),
-      Numbers.significant(metrics.gradientNorm), Numbers.grouped(Int(metrics.tokensPerSecond)),
-      share(seconds).map { Numbers.percent($0) } ?? "-", Numbers.bytes(metrics.memoryByteCount),
-    ])
+    var columnsAndCells: [(Table.Column, String)] = [
+      (.init("  step", .right), Numbers.grouped(metrics.step)),
+      (.init("loss", .right), Numbers.fixed(metrics.loss, decimals: 3)),
+      (.init("val", .right), validationLoss.map { Numbers.fixed($0, decimals: 3) } ?? "-"),
+    ]
+    // Only a task with answers has an accuracy.
+    if let validationAccuracy {
+      columnsAndCells.append((.init("acc", .right), Numbers.fixed(validationAccuracy, decimals: 3)))
+    }
+    columnsAndCells += [
+      (.init("lr", .right, priority: 2), Numbers.scientific(metrics.learningRate)),
+      (.init("|g|", .right, priority: 3), Numbers.significant(metrics.gradientNorm)),
+      (.init("tok/s", .right), Numbers.grouped(Int(metrics.tokensPerSecond))),
+      (.init("of matmul", .right, priority: 4), share(seconds).map { Numbers.percent($0) } ?? "-"),
+      (.init("mem", .right, priority: 5), Numbers.bytes(metrics.memoryByteCount)),
+    ]
+    var table = Table(columnsAndCells.map(\.0))
+    table.append(columnsAndCells.map(\.1))
     let rows = table.rendered(columns: columns, style: style, glyphs: output.glyphs).lines
     let isOpen = totalSteps == TrainingOptions.unlimitedSteps
     let done = isOpen ? 0 : Double(metrics.step) / Double(max(1, totalSteps))
@@ -173,6 +184,9 @@ final class RunObserver: TrainingObserver {
     ]
     if let loss = metrics.validationLoss {
       fields.append((key: "val", value: Numbers.fixed(loss, decimals: 4)))
+    }
+    if let accuracy = metrics.validationAccuracy {
+      fields.append((key: "acc", value: Numbers.fixed(accuracy, decimals: 4)))
     }
     fields += [
       (key: "lr", value: Numbers.scientific(metrics.learningRate, digits: 2)),

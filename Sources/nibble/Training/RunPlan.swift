@@ -112,12 +112,18 @@ struct RunPlan {
   }
 
   private func dataText(_ dot: String) -> String {
+    let (data, task) = (request.values.data, request.values.task)
+    guard data.task == .text else {
+      return
+        "\(data.task.rawValue), generated\(dot)\(task.pairs) pairs in \(options.contextLength) tokens of "
+        + "\(Numbers.grouped(model.vocabularySize)) kinds\(dot)\(Numbers.grouped(task.heldOut)) sequences held out"
+    }
     let tokens =
       trainingTokens.map { training in
         "\(dot)\(Numbers.si(Double(training))) training tokens, \(Numbers.si(Double(validationTokens ?? 0))) for validation"
       } ?? ""
     return
-      "\(request.values.data.path ?? "")\(dot)tokens: \(tokenizerText), \(Numbers.grouped(model.vocabularySize)) kinds\(tokens)"
+      "\(data.path ?? "")\(dot)tokens: \(tokenizerText), \(Numbers.grouped(model.vocabularySize)) kinds\(tokens)"
   }
 
   private var tokenizerText: String {
@@ -160,7 +166,7 @@ struct RunPlan {
       "steps": isOpen ? .null : .integer(options.steps), "limit_s": JSONText(options.seconds),
       "seed": .integer(request.values.seed), "architecture": .string(model.architecture),
       "parameters": .integer(estimate.parameterCount), "vocabulary": .integer(model.vocabularySize),
-      "data": JSONText(request.values.data.path),
+      "data": JSONText(request.values.data.name),
       "training_tokens": trainingTokens.map { .integer($0) } ?? .null,
       "validation_tokens": validationTokens.map { .integer($0) } ?? .null,
       "tokens_per_step": .integer(options.tokensPerStep), "micro_batch": .integer(options.microBatch),

@@ -22,7 +22,7 @@ struct RunRecord {
     earlier = known["calls"]?.arrayValue ?? []
     object = [
       "schema": 1, "program": "nibble", "seed": .integer(Int64(values.seed)),
-      "data": ["path": .string(values.data.path ?? ""), "sha256": .string(dataHash)],
+      "data": ["path": .string(values.data.name ?? ""), "sha256": .string(dataHash)],
     ]
     entry = [
       "command": .array((["nibble"] + arguments).map { .string($0) }), "version": .string(Program.version),

@@ -87,10 +87,10 @@ struct RunRequest {
     self.name = name
     folder = try flags.output.map(RunRequest.checkedOutput) ?? RunRequest.freeFolder(name)
     self.choices = choices
-    guard resolved.values.data.path != nil else {
+    guard resolved.values.data.name != nil else {
       throw Failure(
         "no text to train on: data.path is not set",
-        hints: ["--data FILE, or data.path=embedded for the text inside the program"])
+        hints: ["--data FILE, or data.path=embedded for the text inside the program, or data.task=mqar"])
     }
   }
 

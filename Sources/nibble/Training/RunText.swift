@@ -80,35 +80,3 @@ struct RunCorpus {
   /// SHA-256 of the text's bytes.
   func hash() -> String { wholeHash() }
 }
-
-/// The tokens of a run, ready for the trainer.
-struct RunText {
-  let data: Trainer.TrainingData
-  let trainingTokens: Int
-  let validationTokens: Int
-
-  init(
-    _ corpus: RunCorpus, _ values: RunConfiguration, _ tokenizer: any Tokenizer, stopTokens: [Int32],
-    vocabulary: Int, narrating output: Output,
-  ) throws {
-    let endOfText = values.data.endOfText
-    let training = try TextFiles.tokens(corpus.training, tokenizer, endOfText: endOfText, narrating: output)
-    let validation = try corpus.validation.map {
-      try TextFiles.tokens($0, tokenizer, endOfText: endOfText, narrating: output)
-    }
-    guard tokenizer.vocabularySize <= vocabulary else {
-      throw Failure(
-        "the tokenizer has \(tokenizer.vocabularySize) ids, the model only \(vocabulary)",
-        hints: ["use the tokenizer that the checkpoint came with, or train from the beginning"])
-    }
-    trainingTokens = training.count
-    validationTokens = validation?.count ?? 0
-    let context = values.model.context
-    let sampler = try BatchSampler(
-      training, context: context, sequencesPerStep: values.batch.tokens / context, seed: UInt64(values.seed))
-    let windows = try validation.map { try EvaluationWindows($0, context: context, rule: .everyToken) }
-    data = Trainer.TrainingData(
-      sampler: sampler, validation: windows, hash: corpus.hash(), encode: { tokenizer.encode($0) },
-      decode: { tokenizer.decode($0) }, stopTokens: Set(stopTokens + tokenizer.stopIDs))
-  }
-}

@@ -55,12 +55,11 @@ struct StartingCheckpoint {
   private func pairs() throws -> [(key: String, value: String)] {
     var pairs = try ModelShape.assignments(from: model)
     let limit = model.configuration.contextLength
+    let written = (try? ResolvedConfiguration(sources))?.values ?? RunConfiguration()
     if !isPersonal("model.context") {
-      let usual =
-        (try? ResolvedConfiguration(sources))?.values.model.context ?? RunConfiguration().model.context
-      pairs.append((key: "model.context", value: "\(min(usual, limit))"))
+      pairs.append((key: "model.context", value: "\(min(written.model.context, limit))"))
     }
-    if !isPersonal("data.tokenizer") {
+    if written.data.task == .text, !isPersonal("data.tokenizer") {
       // A bare name would not be taken for a path.
       let path = model.path.contains("/") ? model.path : "./" + model.path
       let isBytes = try ModelTokenizer.of(model) is ByteTokenizer

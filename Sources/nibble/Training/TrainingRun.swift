@@ -18,13 +18,13 @@ struct TrainingRun {
   }
 
   func train() throws -> Terminal.ExitCode {
-    guard let text = run.text, let tokenizer = run.tokenizer else { return .internalError }
+    guard let data = run.data else { return .internalError }
     let firstStep = run.state?.step ?? 0
     let folder = try run.request.openFolder()
-    try tokenizer.save(to: folder.path)
+    try run.tokenizer?.save(to: folder.path)
     var record = try RunRecord(
       folder: folder.path, arguments: call.arguments, revision: run.plan.revision,
-      device: run.device.description, values: run.request.values, dataHash: text.data.hash,
+      device: run.device.description, values: run.request.values, dataHash: data.data.hash,
       firstStep: firstStep)
     try record.write()
     try writeConfiguration(folder.path)
@@ -33,7 +33,7 @@ struct TrainingRun {
       plan: run.plan, stopStep: until)
     for line in run.plan.lines(.ascii) { observer.append(line) }
     do {
-      let trainer = try trainer(folder, text, tokenizer, firstStep)
+      let trainer = try trainer(folder, data, firstStep)
       observer.begin()
       let outcome = try trainer.run(observer)
       call.output.progress.finish()
@@ -51,7 +51,7 @@ struct TrainingRun {
   }
 
   private func trainer(
-    _ folder: RunFolder, _ text: RunText, _ tokenizer: RunTokenizer, _ firstStep: Int,
+    _ folder: RunFolder, _ data: RunData, _ firstStep: Int,
   ) throws -> Trainer {
     let values = run.request.values
     let model =
@@ -76,8 +76,8 @@ struct TrainingRun {
       values.log.tensorboard ? try EventFile(path: eventPath(folder.path), wallTime: Call.wallTime()) : nil
     let metrics = try MetricsLog(folder: folder.path, after: firstStep, events: events)
     return try Trainer(
-      run.options, model: model, optimizer: optimizer, data: text.data, folder: folder, metrics: metrics,
-      attachments: tokenizer.attachments, state: run.state, clock: clock)
+      run.options, model: model, optimizer: optimizer, data: data.data, folder: folder, metrics: metrics,
+      attachments: data.attachments, state: run.state, clock: clock)
   }
 
   private func eventPath(_ folder: String) -> String {
@@ -103,13 +103,8 @@ struct TrainingRun {
     var code = Terminal.ExitCode.done
     switch outcome {
     case .finished:
-      let loss =
-        observer.lastMetrics?.validationLoss.map { ", validation loss \(Numbers.fixed($0, decimals: 4))" }
-        ?? ""
-      output.result("\(folder): \(step) steps done\(loss)")
-      output.narrate(
-        "next: nibble generate \(folder) \"\(run.request.values.data.path == "embedded" ? "Once" : "The")\"")
-      output.narrate("      nibble eval \(folder) --split validation")
+      output.result("\(folder): \(step) steps done\(measured(observer.lastMetrics))")
+      for line in next(folder) { output.narrate(line) }
     case .stopped:
       code = Interruption.shared.stopReason?.exitCode ?? .done
       let isTimeOver = Interruption.shared.stopReason == nil && observer.isTimeOver
@@ -122,10 +117,30 @@ struct TrainingRun {
       "run": .string(folder),
       "step": .integer(observer.lastStep), "loss": JSONText(observer.lastMetrics?.loss),
       "validation_loss": JSONText(observer.lastMetrics?.validationLoss),
+      "validation_accuracy": JSONText(observer.lastMetrics?.validationAccuracy),
       "tokens": .integer(observer.lastMetrics?.tokens ?? 0),
       "time_s": .number(observer.lastMetrics?.seconds ?? 0),
       "memory_bytes": .integer(observer.lastMetrics?.memoryByteCount ?? 0),
     ])
     return code
+  }
+
+  /// What the last evaluation found, behind a comma.
+  private func measured(_ metrics: StepMetrics?) -> String {
+    let accuracy = metrics?.validationAccuracy.map {
+      ", validation accuracy \(Numbers.fixed($0, decimals: 4))"
+    }
+    let loss = metrics?.validationLoss.map { ", validation loss \(Numbers.fixed($0, decimals: 4))" }
+    return (accuracy ?? "") + (loss ?? "")
+  }
+
+  /// What a finished run is good for.
+  private func next(_ folder: String) -> [String] {
+    let data = run.request.values.data
+    guard data.task == .text else { return ["next: nibble eval \(folder)"] }
+    return [
+      "next: nibble generate \(folder) \"\(data.path == "embedded" ? "Once" : "The")\"",
+      "      nibble eval \(folder) --split validation",
+    ]
   }
 }

@@ -19,6 +19,7 @@ struct EvalVerb: Verb {
         nibble eval model/ --data text.txt --context 256
         nibble eval runs/NAME --split validation
         nibble eval model/ --data text.txt --json
+        nibble eval runs/MQAR                   the accuracy of a run on a generated task
       """)
 
   /// Which part of the data is measured.
@@ -39,9 +40,12 @@ struct EvalVerb: Verb {
     try Interruption.installHandlers()
     let folder = try ModelFolder(model)
     let softcap = try ModelShape.softcap(of: folder)
+    if data == nil, let values = try EvaluationSource.configuration(of: model), values.data.task != .text {
+      return try evaluateTask(values, folder, softcap: softcap, call)
+    }
     let tokenizer = try ModelTokenizer.of(folder)
     let source = try EvaluationSource(model: model, data: data, split: split)
-    let window = try windowLength(folder, source, call.output)
+    let window = try windowLength(folder, usual: source.context, call.output)
     let tokens = try TextFiles.tokens(
       source.corpus, tokenizer, endOfText: source.endOfText, narrating: call.output)
     try check(tokens, folder)
@@ -63,10 +67,10 @@ struct EvalVerb: Verb {
     return result.loss.isFinite ? .done : .failed
   }
 
-  private func windowLength(_ folder: ModelFolder, _ source: EvaluationSource, _ output: Output) throws -> Int
-  {
+  /// - Parameter usual: The length where none was asked for; nil for the model's context.
+  func windowLength(_ folder: ModelFolder, usual: Int?, _ output: Output) throws -> Int {
     let limit = folder.configuration.contextLength
-    let window = context ?? source.context ?? limit
+    let window = context ?? usual ?? limit
     guard window >= 2 else { throw UsageError("--context is \(window)", hints: ["give at least 2 tokens"]) }
     if window > limit {
       guard folder.configuration.rope != nil else {
@@ -92,8 +96,8 @@ struct EvalVerb: Verb {
     }
   }
 
-  private func measure(
-    _ model: any LanguageModel, _ windows: EvaluationWindows, _ call: Call, softcap: Double,
+  func measure(
+    _ model: any LanguageModel, _ windows: any EvaluationBatches, _ call: Call, softcap: Double,
   ) throws -> Evaluator.Result {
     let output = call.output
     // About 2,000 tokens at once keep the matrix products large and memory small.

@@ -107,7 +107,8 @@ struct ModelSummary {
     }
     if let state = try? TrainingCheckpoint.readState(model.path) {
       let best =
-        state.bestValidationLoss.map { ", best validation loss \(Numbers.fixed($0, decimals: 4))" } ?? ""
+        (state.bestAccuracy.map { ", best accuracy \(Numbers.fixed($0, decimals: 4))" } ?? "")
+        + (state.bestValidationLoss.map { ", best validation loss \(Numbers.fixed($0, decimals: 4))" } ?? "")
       lines.append(
         "  training    step \(Numbers.grouped(state.step)) of \(Numbers.grouped(state.totalSteps)), "
           + "\(Numbers.si(Double(state.tokens))) tokens, seed \(state.seed)\(best)")

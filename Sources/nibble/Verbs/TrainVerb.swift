@@ -16,6 +16,7 @@ struct TrainVerb: Verb {
         nibble train run.yaml --output out steps=2000 seed=7
         nibble train out                                    goes on where the run stopped
         nibble train init=model/ --data notes.txt steps=300 fine-tunes a model
+        nibble train preset=mqar                            a recall task, generated; needs no text
         nibble train run.yaml --plan                        memory and time, nothing is trained
 
       COMMON KEYS

@@ -14,6 +14,8 @@ final class TinyRun {
   /// Seconds that the clock advances each time it is read; the clock begins anew with each process.
   var tick = 0.25
   var writesEvents = false
+  /// What is trained on instead of the text; nil for the text.
+  var otherData: ((TinyRun) throws -> Trainer.TrainingData)?
 
   var path: String { scratch.path + "/run" }
   func checkpoint(_ step: Int) -> String { path + "/checkpoints/" + RunFolder.name(step: step) }
@@ -44,6 +46,7 @@ final class TinyRun {
   }
 
   func data() throws -> Trainer.TrainingData {
+    if let otherData { return try otherData(self) }
     let tokens = try Self.tokens()
     return Trainer.TrainingData(
       sampler: try BatchSampler(
@@ -51,8 +54,10 @@ final class TinyRun {
         seed: options.seed),
       validation: try EvaluationWindows(
         tokens.slice(500..<600), context: options.contextLength, rule: .everyToken),
-      hash: dataHash, encode: { $0.utf8.map { Int32($0 % 19) } },
-      decode: { $0.map(String.init).joined(separator: " ") }, stopTokens: [0])
+      hash: dataHash,
+      coding: Trainer.TextCoding(
+        encode: { $0.utf8.map { Int32($0 % 19) } }, decode: { $0.map(String.init).joined(separator: " ") },
+        stopTokens: [0]))
   }
 
   /// Trains as one process would, from a checkpoint or anew.
