@@ -21,17 +21,19 @@
 
 static inline part_t activated(const part_t z) { return SILU ? z / (1.0f + exp(-z)) : z; }
 
-// One part of y at `rows` tokens from t on, each of which reads `reach` earlier ones.
-static inline void forward_part(const uint rows, const uint reach, const global float *x, const size_t stride,
-                                const float *state, const float *taps, const float *bias, global float *y,
-                                const uint t, const uint c, const uint count) {
+// One whole part of y at ROWS tokens from t on, all of whose taps lie in x. Called at one place: it must be inlined.
+static inline void forward_rows(const global float *x, const size_t stride, const float *taps, const float *bias,
+                                global float *y, const uint t, const uint c) {
   part_t window[PAST + ROWS];
-  for (uint i = 0; i < PAST + rows; i++)
-    window[i] = i + reach >= PAST ? input_part(x, stride, state, t + i, PAST, c, count) : (part_t)(0.0f);
-  for (uint r = 0; r < rows; r++) {
+  const global float *from = x + (size_t)(t - PAST) * stride + c;
+#pragma unroll
+  for (uint i = 0; i < PAST + ROWS; i++) window[i] = LOAD_PART(from + i * stride);
+#pragma unroll
+  for (uint r = 0; r < ROWS; r++) {
     part_t z = LOAD_PART(bias + c);
+#pragma unroll
     for (uint w = 0; w < WIDTH; w++) z += LOAD_PART(taps + w * CHANNELS + c) * window[r + w];
-    store_part(activated(z), y + (size_t)(t + r) * stride + c, count);
+    STORE_PART(activated(z), y + (size_t)(t + r) * stride + c);
   }
 }
 
@@ -54,18 +56,18 @@ void causal_conv1d(const global float *restrict x, const global float *restrict 
   for (uint t = first; t < last;) {
     uint whole = t >= PAST && t + ROWS <= last;
     for (uint r = 0; whole && documents && r < ROWS; r++) whole = reach_of(t + r, ids, state != 0) == PAST;
-    if (whole) {
-      uint c = 0;
-      for (; c + PART <= n; c += PART)
-        forward_part(ROWS, PAST, x + start, channels, before, taps, offsets, y + start, t, c, PART);
-      if (c < n) forward_part(ROWS, PAST, x + start, channels, before, taps, offsets, y + start, t, c, n - c);
-      t += ROWS;
-    } else {
-      const uint reach = reach_of(t, ids, state != 0);
-      for (uint c = 0; c < n; c += PART)
-        forward_part(1, reach, x + start, channels, before, taps, offsets, y + start, t, c, min((uint)PART, n - c));
-      t++;
+    const uint parts = whole ? n / PART * PART : 0, tokens = whole ? ROWS : 1;
+    for (uint c = 0; c < parts; c += PART) forward_rows(x + start, channels, taps, offsets, y + start, t, c);
+    // What is left: the last channels, or all of them where a tap lies elsewhere.
+    for (uint r = 0; r < tokens && parts < n; r++) {
+      const uint reach = reach_of(t + r, ids, state != 0);
+      for (uint c = parts; c < n; c += PART) {
+        const uint count = min((uint)PART, n - c);
+        const part_t z = filtered(reach, x + start, channels, before, taps, offsets, t + r, c, count);
+        store_part(activated(z), y + start + (size_t)(t + r) * channels + c, count);
+      }
     }
+    t += tokens;
   }
   if (last < time) return;
   const uint reach = reach_of(time - 1, ids, state != 0);

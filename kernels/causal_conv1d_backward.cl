@@ -47,33 +47,61 @@ static inline void emit(const Block *block, const part_t value, const uint p, co
   for (uint k = 0; k < count; k++) block->dstate[(size_t)(c + k) * PAST + p] = part[k];
 }
 
-// One part at `rows` tokens from t on, each of which reads `reach` earlier ones. sums [WIDTH + 1, CHANNELS] are those
-// of dweight and dbias, pending [PAST, CHANNELS] the unfinished dx before t.
-static inline void backward_part(const uint rows, const uint reach, const Block *block, const float *state,
-                                 const float *taps, float *sums, float *pending, const uint t, const uint c,
-                                 const uint count) {
+// One whole part at ROWS tokens from t on, all of whose taps lie in x. sums [WIDTH + 1, CHANNELS] are those of dweight
+// and dbias, pending [PAST, CHANNELS] the unfinished dx before t. Called at one place: it must be inlined.
+static inline void backward_rows(const Block *block, const float *taps, float *sums, float *pending, const uint t,
+                                 const uint c) {
   part_t window[PAST + ROWS], gradient[PAST + ROWS], d[ROWS];
-  for (uint i = 0; i < PAST + rows; i++) {
-    window[i] =
-        i + reach >= PAST ? input_part(block->x, block->stride, state, t + i, PAST, c, count) : (part_t)(0.0f);
+  const size_t stride = block->stride;
+  const global float *from = block->x + (size_t)(t - PAST) * stride + c;
+#pragma unroll
+  for (uint i = 0; i < PAST + ROWS; i++) {
+    window[i] = LOAD_PART(from + i * stride);
     gradient[i] = i < PAST ? LOAD_PART(pending + i * CHANNELS + c) : (part_t)(0.0f);
   }
-  for (uint r = 0; r < rows; r++) {
+#pragma unroll
+  for (uint r = 0; r < ROWS; r++) {
     part_t z = LOAD_PART(taps + WIDTH * CHANNELS + c);
+#pragma unroll
     for (uint w = 0; w < WIDTH; w++) z += LOAD_PART(taps + w * CHANNELS + c) * window[r + w];
-    d[r] = slope(load_part(block->dy + (size_t)(t + r) * block->stride + c, count), z);
-    for (uint w = 0; w < WIDTH; w++)
-      if (w + reach >= PAST) gradient[r + w] += LOAD_PART(taps + w * CHANNELS + c) * d[r];
+    d[r] = slope(LOAD_PART(block->dy + (size_t)(t + r) * stride + c), z);
+#pragma unroll
+    for (uint w = 0; w < WIDTH; w++) gradient[r + w] += LOAD_PART(taps + w * CHANNELS + c) * d[r];
   }
   if (t < block->last) {
+#pragma unroll
     for (uint w = 0; w <= WIDTH; w++) {
       part_t sum = LOAD_PART(sums + w * CHANNELS + c);
-      for (uint r = 0; r < rows; r++) sum += w < WIDTH ? d[r] * window[r + w] : d[r];
+#pragma unroll
+      for (uint r = 0; r < ROWS; r++) sum += w < WIDTH ? d[r] * window[r + w] : d[r];
       STORE_PART(sum, sums + w * CHANNELS + c);
     }
   }
-  for (uint r = 0; r < rows; r++) emit(block, gradient[r], t + r, c, count);
-  for (uint i = 0; i < PAST; i++) STORE_PART(gradient[rows + i], pending + i * CHANNELS + c);
+#pragma unroll
+  for (uint r = 0; r < ROWS; r++)
+    if (t + r >= block->first + PAST) STORE_PART(gradient[r], block->dx + (size_t)(t + r - PAST) * stride + c);
+#pragma unroll
+  for (uint i = 0; i < PAST; i++) STORE_PART(gradient[ROWS + i], pending + i * CHANNELS + c);
+}
+
+static inline void add_part(float *sums, const part_t value) { STORE_PART(LOAD_PART(sums) + value, sums); }
+
+// The same at one token, which reads `reach` earlier ones.
+static inline void backward_row(const uint reach, const Block *block, const float *state, const float *taps,
+                                float *sums, float *pending, const uint t, const uint c, const uint count) {
+  const part_t z = filtered(reach, block->x, block->stride, state, taps, taps + WIDTH * CHANNELS, t, c, count);
+  const part_t d = slope(load_part(block->dy + (size_t)t * block->stride + c, count), z);
+  if (reach == PAST) add_part(pending + c, LOAD_PART(taps + c) * d);
+  emit(block, LOAD_PART(pending + c), t, c, count);
+  for (uint i = 0; i < PAST; i++) {
+    part_t known = i + 1 < PAST ? LOAD_PART(pending + (i + 1) * CHANNELS + c) : (part_t)(0.0f);
+    if (i + 1 + reach >= PAST) known += LOAD_PART(taps + (i + 1) * CHANNELS + c) * d;
+    STORE_PART(known, pending + i * CHANNELS + c);
+  }
+  if (t >= block->last) return;
+  for (uint w = PAST - reach; w < WIDTH; w++)
+    add_part(sums + w * CHANNELS + c, d * input_part(block->x, block->stride, state, t, PAST - w, c, count));
+  add_part(sums + WIDTH * CHANNELS + c, d);
 }
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1)))
@@ -101,17 +129,15 @@ void causal_conv1d_backward(const global float *restrict x, const global float *
   for (uint t = first; t < end;) {
     uint whole = t >= PAST && t + ROWS <= end && (t >= last || t + ROWS <= last);
     for (uint r = 0; whole && documents && r < ROWS; r++) whole = reach_of(t + r, ids, state != 0) == PAST;
-    if (whole) {
-      uint c = 0;
-      for (; c + PART <= n; c += PART) backward_part(ROWS, PAST, &own, before, taps, sums, pending, t, c, PART);
-      if (c < n) backward_part(ROWS, PAST, &own, before, taps, sums, pending, t, c, n - c);
-      t += ROWS;
-    } else {
-      const uint reach = reach_of(t, ids, state != 0);
-      for (uint c = 0; c < n; c += PART)
-        backward_part(1, reach, &own, before, taps, sums, pending, t, c, min((uint)PART, n - c));
-      t++;
+    const uint parts = whole ? n / PART * PART : 0, tokens = whole ? ROWS : 1;
+    for (uint c = 0; c < parts; c += PART) backward_rows(&own, taps, sums, pending, t, c);
+    // What is left: the last channels, or all of them where a tap lies elsewhere.
+    for (uint r = 0; r < tokens && parts < n; r++) {
+      const uint reach = reach_of(t + r, ids, state != 0);
+      for (uint c = parts; c < n; c += PART)
+        backward_row(reach, &own, before, taps, sums, pending, t + r, c, min((uint)PART, n - c));
     }
+    t += tokens;
   }
   if (end == time) {
     const uint reach = reach_of(time - 1, ids, state != 0);

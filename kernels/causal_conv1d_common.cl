@@ -43,4 +43,13 @@ static inline part_t input_part(const global float *x, const size_t stride, cons
   return LOAD_PART(state + (PAST + t - back) * CHANNELS + c);
 }
 
+// One part of z at token t, which reads `reach` earlier ones.
+static inline part_t filtered(const uint reach, const global float *x, const size_t stride, const float *state,
+                              const float *taps, const float *bias, const uint t, const uint c, const uint count) {
+  part_t z = LOAD_PART(bias + c);
+  for (uint w = PAST - reach; w < WIDTH; w++)
+    z += LOAD_PART(taps + w * CHANNELS + c) * input_part(x, stride, state, t, PAST - w, c, count);
+  return z;
+}
+
 #endif

@@ -6,7 +6,8 @@ struct BenchVerb: ParsableCommand {
     commandName: "bench", abstract: "Measure the speed of kernels and of training steps.",
     subcommands: [
       MatMulBench.self, AttentionBench.self, NormBench.self, CrossEntropyBench.self, OptimizerBench.self,
-      ElementwiseBench.self, RoPEBench.self, DecodeBench.self, CopyBench.self, LaunchBench.self,
+      ElementwiseBench.self, RoPEBench.self, LayerPartBench.self, DecodeBench.self, CopyBench.self,
+      LaunchBench.self,
       TrainBench.self,
     ])
 }
