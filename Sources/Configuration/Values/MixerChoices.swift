@@ -10,6 +10,8 @@ public enum MixerName: String, Sendable, CaseIterable {
   case lightning
   /// A decay per head and token.
   case scalarGate = "scalar_gate"
+  /// A decay per head, key channel and token.
+  case gatedLinear = "gated_linear"
   /// The delta rule.
   case delta
   /// The delta rule with a decay.

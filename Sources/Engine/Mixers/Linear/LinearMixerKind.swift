@@ -22,7 +22,7 @@ enum LinearMixerCatalogue {
   static var all: [any LinearMixerKind.Type] {
     [
       LinearAttentionMixer.self, RetentionMixer.self, LightningMixer.self, ScalarGateMixer.self,
-      DeltaMixer.self, GatedDeltaMixer.self,
+      DeltaMixer.self, GatedDeltaMixer.self, GatedLinearMixer.self,
     ]
   }
 
