@@ -24,6 +24,7 @@ if [ -s .build/intel/vendors/intel.icd ]; then
 fi
 bench attention --time 512-4096*2 --width 64,128 --heads 8 --devices "$devices"
 bench attention --time 4096 --window 256 --devices "$devices"
+bench linear-attention --time 1024-16384*4 --devices "$devices"
 bench norm --rows 65536 --dim 1024 --devices "$devices"
 bench optimizer --parameters 32000000 --devices "$devices"
 bench copy --devices "$devices"

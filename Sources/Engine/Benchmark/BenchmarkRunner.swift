@@ -49,7 +49,7 @@ public struct BenchmarkRunner {
     let events = try runs.isEmpty ? nil : EventTime(of: prepared.run, on: device)
     return names.indices.map { index in
       var row = row(of: benchmark, device: names[index], verification: verdicts[index])
-      row.cost = prepared.cost
+      row.cost = (index > 0 ? prepared.rivals[index - 1].cost : nil) ?? prepared.cost
       row.isRival = index > 0
       row.tokens = prepared.tokens
       if let place = runs.firstIndex(of: index) {

@@ -43,11 +43,13 @@ struct PreparedBenchmark {
   var rivals: [Rival] = []
 
   struct Rival {
-    /// `openblas`, `clblast`.
+    /// `openblas`, `clblast`, `softmax`.
     let name: String
     let run: () throws -> Void
     let finish: () throws -> Void
     let verify: () throws -> BenchmarkRow.Verification
+    /// Work of one execution where it is not ours.
+    var cost: Cost? = nil
   }
 }
 
