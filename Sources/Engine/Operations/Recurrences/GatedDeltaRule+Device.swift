@@ -104,8 +104,9 @@ extension GatedDeltaRule {
         }
       }
     }
-    guard let scratch = HostArray<Float>(device.allocate(launch.groups * launch.forwardScratch, of: .float32))
-    else { return }
+    let memory = device.allocate(launch.groups * launch.forwardScratch, of: .float32)
+    defer { withExtendedLifetime(memory) {} }
+    guard let scratch = HostArray<Float>(memory) else { return }
     device.threads.forRanges(launch.groups, grain: 1) { range in
       for group in range {
         nibble_select_group(UInt(group))
@@ -167,13 +168,18 @@ extension GatedDeltaRuleGradient {
     let launch = DeltaRuleLaunch(forward, inputs, .host, units: device.threads.count)
     let size = launch.size
     let extra = optionals(inputs, outputs)
+    let memory = [
+      device.allocate(launch.groups * launch.backwardScratch, of: .float32),
+      device.allocate(size.batch * size.heads * launch.states, of: .float32),
+    ]
+    defer { withExtendedLifetime(memory) {} }
     guard let query = HostArray<Float>(inputs[0].memory), let key = HostArray<Float>(inputs[1].memory),
       let value = HostArray<Float>(inputs[2].memory), let beta = HostArray<Float>(inputs[3].memory),
       let cotangent = HostArray<Float>(inputs[cotangentPosition].memory),
       let dq = HostArray<Float>(outputs[0].memory), let dk = HostArray<Float>(outputs[1].memory),
       let dv = HostArray<Float>(outputs[2].memory), let dbeta = HostArray<Float>(outputs[3].memory),
-      let scratch = HostArray<Float>(device.allocate(launch.groups * launch.backwardScratch, of: .float32)),
-      let states = HostArray<Float>(device.allocate(size.batch * size.heads * launch.states, of: .float32))
+      let scratch = HostArray<Float>(memory[0]),
+      let states = HostArray<Float>(memory[1])
     else { return }
     let gates = forward.hasGate ? HostArray<Float>(inputs[4].memory) : nil
     let start = extra.initial.flatMap { HostArray<Float>($0.memory) }

@@ -105,8 +105,9 @@ extension GatedLinearAttention {
         }
       }
     }
-    guard let scratch = HostArray<Float>(device.allocate(launch.groups * launch.forwardScratch, of: .float32))
-    else { return }
+    let memory = device.allocate(launch.groups * launch.forwardScratch, of: .float32)
+    defer { withExtendedLifetime(memory) {} }
+    guard let scratch = HostArray<Float>(memory) else { return }
     device.threads.forRanges(launch.groups, grain: 1) { range in
       for group in range {
         nibble_select_group(UInt(group))
@@ -167,14 +168,18 @@ extension GatedLinearAttentionGradient {
   func run(on device: HostDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
     let launch = VectorGateLaunch(inputs, .host, units: device.threads.count)
     let extra = optionals(inputs, outputs)
+    let memory = [
+      device.allocate(launch.groups * launch.backwardScratch, of: .float32),
+      device.allocate(launch.size.batch * launch.size.heads * launch.states, of: .float32),
+    ]
+    defer { withExtendedLifetime(memory) {} }
     guard let query = HostArray<Float>(inputs[0].memory), let key = HostArray<Float>(inputs[1].memory),
       let value = HostArray<Float>(inputs[2].memory), let gates = HostArray<Float>(inputs[3].memory),
       let cotangent = HostArray<Float>(inputs[cotangentPosition].memory),
       let dq = HostArray<Float>(outputs[0].memory), let dk = HostArray<Float>(outputs[1].memory),
       let dv = HostArray<Float>(outputs[2].memory), let dg = HostArray<Float>(outputs[3].memory),
-      let scratch = HostArray<Float>(device.allocate(launch.groups * launch.backwardScratch, of: .float32)),
-      let states = HostArray<Float>(
-        device.allocate(launch.size.batch * launch.size.heads * launch.states, of: .float32))
+      let scratch = HostArray<Float>(memory[0]),
+      let states = HostArray<Float>(memory[1])
     else { return }
     let start = extra.initial.flatMap { HostArray<Float>($0.memory) }
     let ids = extra.documents.flatMap { HostArray<Int32>($0.memory) }

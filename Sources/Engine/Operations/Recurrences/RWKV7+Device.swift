@@ -108,8 +108,9 @@ extension RWKV7 {
         }
       }
     }
-    guard let scratch = HostArray<Float>(device.allocate(launch.groups * launch.forwardScratch, of: .float32))
-    else { return }
+    let memory = device.allocate(launch.groups * launch.forwardScratch, of: .float32)
+    defer { withExtendedLifetime(memory) {} }
+    guard let scratch = HostArray<Float>(memory) else { return }
     device.threads.forRanges(launch.groups, grain: 1) { range in
       for group in range {
         nibble_select_group(UInt(group))
@@ -177,11 +178,17 @@ extension RWKV7Gradient {
     let extra = optionals(inputs, outputs)
     let operands = (0..<RWKV7.extrasPosition).compactMap { HostArray<Float>(inputs[$0].memory) }
     let results = (0..<RWKV7.extrasPosition).compactMap { HostArray<Float>(outputs[$0].memory) }
+    let memory = [
+      device.allocate(launch.groups * launch.backwardScratch, of: .float32),
+      device.allocate(size.batch * size.heads * launch.states, of: .float32),
+      device.allocate(launch.readValues, of: .float32),
+    ]
+    defer { withExtendedLifetime(memory) {} }
     guard operands.count == RWKV7.extrasPosition, results.count == RWKV7.extrasPosition,
       let cotangent = HostArray<Float>(inputs[cotangentPosition].memory),
-      let scratch = HostArray<Float>(device.allocate(launch.groups * launch.backwardScratch, of: .float32)),
-      let states = HostArray<Float>(device.allocate(size.batch * size.heads * launch.states, of: .float32)),
-      let reads = HostArray<Float>(device.allocate(launch.readValues, of: .float32))
+      let scratch = HostArray<Float>(memory[0]),
+      let states = HostArray<Float>(memory[1]),
+      let reads = HostArray<Float>(memory[2])
     else { return }
     let start = extra.initial.flatMap { HostArray<Float>($0.memory) }
     let ids = extra.documents.flatMap { HostArray<Int32>($0.memory) }
