@@ -40,6 +40,8 @@ static void make_decays(Decays d, int rows, global const float *gates, int strid
                         int is_first) {
   // The sum in two floats: a decay within the chunk is a difference of sums that may be much larger.
   float sum = 0.0f, rest = 0.0f;
+  // Documents are counted: an id may come again behind another. 0 is the one in front of the chunk.
+  int document = documents && !is_first && documents[0] != documents[-1];
   for (int r = 0; r < CHUNK; r++) {
     if (gates && r < rows) {
       const float gate = max(gates[r * stride], LEAST_GATE) + rest;
@@ -49,7 +51,10 @@ static void make_decays(Decays d, int rows, global const float *gates, int strid
     }
     d.sums[r] = sum;
     d.rests[r] = rest;
-    if (documents) d.documents[r] = documents[min(r, rows - 1)];
+    if (documents) {
+      if (r > 0 && r < rows && documents[r] != documents[r - 1]) document++;
+      d.documents[r] = document;
+    }
   }
   for (int r = 0; r < CHUNK; r += VECTOR) {
     const vector sums = LOAD(d.sums + r), rests = LOAD(d.rests + r);
@@ -57,9 +62,8 @@ static void make_decays(Decays d, int rows, global const float *gates, int strid
     STORE(exp_negative((d.sums[CHUNK - 1] - sums) + (d.rests[CHUNK - 1] - rests)), d.to_end + r);
   }
   if (documents) {
-    const int before = is_first ? documents[0] : documents[-1];
     for (int r = 0; r < CHUNK; r++) {
-      if (d.documents[r] != before) d.from_start[r] = 0.0f;
+      if (d.documents[r] != 0) d.from_start[r] = 0.0f;
       if (d.documents[r] != d.documents[CHUNK - 1]) d.to_end[r] = 0.0f;
     }
   }
