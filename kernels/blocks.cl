@@ -144,11 +144,13 @@ static void aged_scores(int keys, global const float *q, global const float *fac
   }
 }
 
-// out_r += sum_{s <= r} scores_rs k_s f_{s+1} ... f_r; the rows of k [BLOCK, keys] age to the block's last.
+// The gradients of a block's scores, scores_rs with s < r; the diagonal meets no decay and is left to the caller.
+
+// out_r += sum_{s < r} scores_rs k_s f_{s+1} ... f_r; the rows of k [BLOCK, keys] age to the block's last.
 static void add_earlier(int keys, global const float *scores, global const float *factors, global float *k,
                         global float *out) {
   for (int j = 0; j < keys; j += VECTOR) {
-    for (int r = 0; r < BLOCK; r++) {
+    for (int r = 1; r < BLOCK; r++) {
       const vector factor = LOAD(factors + r * keys + j);
       global const float *score = scores + r * BLOCK;
       vector sum = LOAD(out + r * keys + j);
@@ -157,22 +159,23 @@ static void add_earlier(int keys, global const float *scores, global const float
         STORE(aged, k + s * keys + j);
         sum = FMA((vector)(score[s]), aged, sum);
       }
-      STORE(FMA((vector)(score[r]), LOAD(k + r * keys + j), sum), out + r * keys + j);
+      STORE(sum, out + r * keys + j);
     }
   }
 }
 
-// out_s = sum_{r >= s} scores_rs q_r f_{s+1} ... f_r; the rows of q [BLOCK, keys] age back to the row behind the first.
+// out_s = sum_{r > s} scores_rs q_r f_{s+1} ... f_r; the rows of q [BLOCK, keys] age back to the row behind the first.
 static void gather_later(int keys, global const float *scores, global const float *factors, global float *q,
                          global float *out) {
   for (int j = 0; j < keys; j += VECTOR) {
-    for (int s = BLOCK - 1; s >= 0; s--) {
-      global const float *score = scores + s;
-      vector sum = LOAD(q + s * keys + j) * score[s * BLOCK];
+    STORE((vector)(0.0f), out + (BLOCK - 1) * keys + j);
+    for (int s = BLOCK - 2; s >= 0; s--) {
+      const vector factor = LOAD(factors + (s + 1) * keys + j);
+      vector sum = (vector)(0.0f);
       for (int r = s + 1; r < BLOCK; r++) {
-        const vector aged = LOAD(q + r * keys + j) * LOAD(factors + (s + 1) * keys + j);
+        const vector aged = LOAD(q + r * keys + j) * factor;
         STORE(aged, q + r * keys + j);
-        sum = FMA((vector)(score[r * BLOCK]), aged, sum);
+        sum = FMA((vector)(scores[r * BLOCK + s]), aged, sum);
       }
       STORE(sum, out + s * keys + j);
     }

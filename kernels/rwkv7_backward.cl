@@ -18,42 +18,42 @@
 
 // --------------------------------------------------------------------------------------------- inside a block
 
-// dq_r, da_r += sum_{s <= r} (q_scores, a_scores)_rs k_s f_{s+1} ... f_r; the rows of k age.
+// As in blocks.cl, scores_rs with s < r only.
+
+// dq_r, da_r += sum_{s < r} (q_scores, a_scores)_rs k_s f_{s+1} ... f_r; the rows of k age.
 static void add_earlier_to_two(int keys, global const float *q_scores, global const float *a_scores,
                                global const float *factors, global float *k, global float *dq, global float *da) {
   for (int j = 0; j < keys; j += VECTOR) {
-    for (int r = 0; r < BLOCK; r++) {
-      const vector factor = LOAD(factors + r * keys + j), newest = LOAD(k + r * keys + j);
-      const int row = r * PAIR;
+    for (int r = 1; r < BLOCK; r++) {
+      const vector factor = LOAD(factors + r * keys + j);
       vector q_sum = LOAD(dq + r * keys + j), a_sum = LOAD(da + r * keys + j);
       for (int s = 0; s < r; s++) {
         const vector aged = LOAD(k + s * keys + j) * factor;
         STORE(aged, k + s * keys + j);
-        q_sum = FMA((vector)(q_scores[row + s]), aged, q_sum);
-        a_sum = FMA((vector)(a_scores[row + s]), aged, a_sum);
+        q_sum = FMA((vector)(q_scores[r * PAIR + s]), aged, q_sum);
+        a_sum = FMA((vector)(a_scores[r * PAIR + s]), aged, a_sum);
       }
-      STORE(FMA((vector)(q_scores[row + r]), newest, q_sum), dq + r * keys + j);
-      STORE(FMA((vector)(a_scores[row + r]), newest, a_sum), da + r * keys + j);
+      STORE(q_sum, dq + r * keys + j);
+      STORE(a_sum, da + r * keys + j);
     }
   }
 }
 
-// db_s, dk_s = sum_{r >= s} scores_rs q_r f_{s+1} ... f_r, or are added to; the rows of q age back.
-static void gather_later_for_two(int keys, global const float *scores, global const float *factors, global float *q,
-                                 int is_added, global float *db, global float *dk) {
+// db_s, dk_s += sum_{r > s} scores_rs q_r f_{s+1} ... f_r; the rows of q age back.
+static void add_later_to_two(int keys, global const float *scores, global const float *factors, global float *q,
+                             global float *db, global float *dk) {
   for (int j = 0; j < keys; j += VECTOR) {
-    for (int s = BLOCK - 1; s >= 0; s--) {
-      global const float *b_score = scores + s, *k_score = scores + BLOCK + s;
-      const vector factor = LOAD(factors + min(s + 1, BLOCK - 1) * keys + j), own = LOAD(q + s * keys + j);
-      vector b_sum = own * b_score[s * PAIR], k_sum = own * k_score[s * PAIR];
+    for (int s = BLOCK - 2; s >= 0; s--) {
+      const vector factor = LOAD(factors + (s + 1) * keys + j);
+      vector b_sum = LOAD(db + s * keys + j), k_sum = LOAD(dk + s * keys + j);
       for (int r = s + 1; r < BLOCK; r++) {
         const vector aged = LOAD(q + r * keys + j) * factor;
         STORE(aged, q + r * keys + j);
-        b_sum = FMA((vector)(b_score[r * PAIR]), aged, b_sum);
-        k_sum = FMA((vector)(k_score[r * PAIR]), aged, k_sum);
+        b_sum = FMA((vector)(scores[r * PAIR + s]), aged, b_sum);
+        k_sum = FMA((vector)(scores[r * PAIR + BLOCK + s]), aged, k_sum);
       }
-      STORE(is_added ? LOAD(db + s * keys + j) + b_sum : b_sum, db + s * keys + j);
-      STORE(is_added ? LOAD(dk + s * keys + j) + k_sum : k_sum, dk + s * keys + j);
+      STORE(b_sum, db + s * keys + j);
+      STORE(k_sum, dk + s * keys + j);
     }
   }
 }
@@ -62,15 +62,16 @@ static void gather_later_for_two(int keys, global const float *scores, global co
 typedef struct {
   global float *reads; // dq, da and a row of zeros [PAIR + 1, K]
   global float *writes; // db, dk, first parts, then whole [PAIR, K]
-  global float *own; // their second parts [PAIR, K]
+  global float *own; // their second parts without diagonals [PAIR, K]
   global float *gate; // dw [BLOCK, K]
   global float *inherited; // e^{c_last} . rowsum(S . dS') [K]
 } PairGradients;
 
-// dw and, in `writes`, both parts of db and dk.
-static void pair_gate_gradients(int keys, const PairBlock *p, const PairGradients *d) {
+// dw, and the rest of `reads` and `writes` from their parts: both come without the diagonals of the scores' gradients ds.
+// The diagonals meet no decay; see gate_gradients of vector_gate_backward.cl.
+static void pair_gate_gradients(int keys, const PairBlock *p, const PairGradients *d, global const float *ds) {
   const vector zero = (vector)(0.0f);
-  const int second = BLOCK * keys, later_read = (BLOCK + 1) * keys;
+  const int second = BLOCK * keys, shifted = second + keys;
   for (int j = 0; j < keys; j += VECTOR) {
     vector earlier = LOAD(d->inherited + j), later = zero;
     for (int i = j; i < BLOCK * keys; i += keys) {
@@ -78,13 +79,19 @@ static void pair_gate_gradients(int keys, const PairBlock *p, const PairGradient
       earlier = FMA(LOAD(p->writes + i), LOAD(d->writes + i), earlier);
       earlier = FMA(LOAD(p->writes + second + i), LOAD(d->writes + second + i), earlier);
     }
-    for (int i = (BLOCK - 1) * keys + j; i >= 0; i -= keys) {
-      const vector b_part = LOAD(d->own + i), k_part = LOAD(d->own + second + i);
-      later += LOAD(p->reads + i) * LOAD(d->reads + i) - LOAD(p->writes + second + i) * k_part;
-      later += LOAD(p->reads + later_read + i) * LOAD(d->reads + later_read + i) - LOAD(p->writes + i) * b_part;
+    for (int r = BLOCK - 1; r >= 0; r--) {
+      const int i = r * keys + j;
+      global const float *q_diagonal = ds + r * PAIR + r, *a_diagonal = LATER_SCORES(ds) + r * PAIR + r;
+      const vector q = LOAD(p->reads + i), a = LOAD(p->reads + shifted + i);
+      const vector b = LOAD(p->writes + i), k = LOAD(p->writes + second + i);
+      const vector dq = LOAD(d->reads + i), da = LOAD(d->reads + shifted + i);
+      const vector db = LOAD(d->own + i), dk = LOAD(d->own + second + i);
+      later += (q * dq - k * dk) + (a * da - b * db);
       STORE(SELECT(LOAD(d->gate + i) + later, zero, LOAD(p->gate + i) < (vector)(LEAST_GATE)), d->gate + i);
-      STORE(LOAD(d->writes + i) + b_part, d->writes + i);
-      STORE(LOAD(d->writes + second + i) + k_part, d->writes + second + i);
+      STORE(dq + b * q_diagonal[0] + k * q_diagonal[BLOCK], d->reads + i);
+      STORE(da + b * a_diagonal[0] + k * a_diagonal[BLOCK], d->reads + shifted + i);
+      STORE(LOAD(d->writes + i) + db + q * q_diagonal[0] + a * a_diagonal[0], d->writes + i);
+      STORE(LOAD(d->writes + second + i) + dk + q * q_diagonal[BLOCK] + a * a_diagonal[BLOCK], d->writes + second + i);
     }
   }
 }
@@ -131,10 +138,11 @@ static void pair_gradients_of_states(const Walk *w, PairBlock *p, const PairGrad
 static void pair_gradients_of_scores(const Walk *w, PairBlock *p, const PairGradients *d, global const float *ds,
                                      global float *aged) {
   const int matrix = BLOCK * w->keys;
+  set_zero(d->own, 2 * matrix);
   copy(p->reads, matrix, aged);
-  gather_later_for_two(w->keys, ds, p->factors, aged, 0, d->own, d->own + matrix);
+  add_later_to_two(w->keys, ds, p->factors, aged, d->own, d->own + matrix);
   copy(LATER_REMOVALS(p, w->keys), matrix, aged);
-  gather_later_for_two(w->keys, LATER_SCORES(ds), p->factors, aged, 1, d->own, d->own + matrix);
+  add_later_to_two(w->keys, LATER_SCORES(ds), p->factors, aged, d->own, d->own + matrix);
   for (int write = 0; write < 2; write++) {
     copy(p->writes + write * matrix, matrix, aged);
     add_earlier_to_two(w->keys, ds + write * BLOCK, LATER_SCORES(ds) + write * BLOCK, p->factors, aged, d->reads,
@@ -213,7 +221,7 @@ WORK_GROUP kernel void rwkv7_backward(
         product(PAIR, PAIR, w.values, FULL, cotangents, w.values, 1, values_transposed, PAIR, 0.0f, ds, PAIR);
         pair_gradients_of_states(&w, &p, &d, before, dstate, values_transposed, cotangents, transposed);
         pair_gradients_of_scores(&w, &p, &d, ds, aged);
-        pair_gate_gradients(w.keys, &p, &d);
+        pair_gate_gradients(w.keys, &p, &d, ds);
         if (empty) set_zero(d.gate, w.keys);
         store_rows(d.reads, rows, width, scale, receptance_gradient + source, stride);
         store_rows(d.gate, rows, width, 1.0f, decay_gradient + source, stride);

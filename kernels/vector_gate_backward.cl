@@ -9,7 +9,7 @@
 //   dK_s = e^{b_last - b_s} . (dS' v_s) + sum_{r >= s} dP_rs Q_r . e^{b_r - b_s}   (first and second part)
 //   dS = diag(e^{b_last}) dS' + (Q . e^b)^T dO
 //   dg_t = e^{b_last} . rowsum(S . dS') + sum_{s < t} K_s . (first part of dK_s)
-//          + sum_{u >= t} (Q_u . dQ_u - K_u . (second part of dK_u))
+//          + sum_{u >= t} (Q_u . dQ_u - K_u . (second part of dK_u)), both without dP's diagonal
 // The last is sum_{u >= t} (q dq - k dk) + rowsum(S' . dS') without what cancels in it.
 // Swift: Operations/Recurrences/GatedLinearAttention*.swift
 
@@ -87,10 +87,12 @@ static int sweep_chunk(const Walk *w, const Sweep *p, int start, int end, int he
   return blocks;
 }
 
-// dgate and, in dk, both parts of dk; `inherited` [K] = e^{b_last} . rowsum(S . dS'), dk its first part and `own` its second.
-static void gate_gradients(int keys, global const float *gate, global const float *q, global const float *dq,
+// dgate, and dq and dk from their parts: dq without the diagonal of the scores' gradients ds, dk's first part, and `own`, its
+// second without the diagonal; `inherited` [K] = e^{b_last} . rowsum(S . dS'). The diagonal meets no gate: with strong gates
+// it would drown the rest.
+static void gate_gradients(int keys, global const float *gate, global const float *ds, global const float *q,
                            global const float *k, global const float *own, global const float *inherited,
-                           global float *dk, global float *dgate) {
+                           global float *dq, global float *dk, global float *dgate) {
   const vector zero = (vector)(0.0f);
   for (int j = 0; j < keys; j += VECTOR) {
     vector earlier = LOAD(inherited + j), later = zero;
@@ -98,11 +100,13 @@ static void gate_gradients(int keys, global const float *gate, global const floa
       STORE(earlier, dgate + i);
       earlier = FMA(LOAD(k + i), LOAD(dk + i), earlier);
     }
-    for (int i = (BLOCK - 1) * keys + j; i >= 0; i -= keys) {
-      const vector part = LOAD(own + i);
-      later += LOAD(q + i) * LOAD(dq + i) - LOAD(k + i) * part;
+    for (int r = BLOCK - 1; r >= 0; r--) {
+      const int i = r * keys + j;
+      const vector diagonal = (vector)(ds[r * BLOCK + r]), query = LOAD(q + i), key = LOAD(k + i);
+      later += query * LOAD(dq + i) - key * LOAD(own + i);
       STORE(SELECT(LOAD(dgate + i) + later, zero, LOAD(gate + i) < (vector)(LEAST_GATE)), dgate + i);
-      STORE(LOAD(dk + i) + part, dk + i);
+      STORE(FMA(diagonal, key, LOAD(dq + i)), dq + i);
+      STORE(FMA(diagonal, query, LOAD(dk + i) + LOAD(own + i)), dk + i);
     }
   }
 }
@@ -197,7 +201,7 @@ WORK_GROUP kernel void vector_gate_backward(
         }
         copy(p.k, matrix, aged);
         add_earlier(w.keys, ds, p.factors, aged, dq);
-        gate_gradients(w.keys, p.gate, q, dq, p.k, own, inherited, dk, dgate);
+        gate_gradients(w.keys, p.gate, ds, q, p.k, own, inherited, dq, dk, dgate);
         if (empty) set_zero(dgate, w.keys);
         store_rows(dq, rows, width, scale, query_gradient + source, stride);
         store_rows(dk, rows, width, 1.0f, key_gradient + source, stride);
