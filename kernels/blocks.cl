@@ -36,19 +36,6 @@ static void load_block(global const float *from, size_t stride, int rows, int wi
   load_padded(from, stride, rows, BLOCK, width, factor, to);
 }
 
-// Reads the rows of all heads of a work-item from `token` to `end` once, in the order of memory: processors fetch such a
-// stream ahead, but not the rows of one head after the other. 1.4 times as fast at 8 heads of 64. `sink` keeps the reads
-// from being dropped.
-static void touch_rows(const Walk *w, global const float *rows, int width, int token, int end, global float *sink) {
-  const int count = w->group_heads * width;
-  float sum = 0.0f;
-  for (; token < end; token++) {
-    global const float *row = rows + row_of(w, token, w->first_head, w->heads, width);
-    for (int i = 0; i < count; i += 64 / (int)sizeof(float)) sum += row[i];
-  }
-  sink[0] = sum;
-}
-
 static void set_zero(global float *x, int count) {
   for (int i = 0; i < count; i += VECTOR) STORE((vector)(0.0f), x + i);
 }

@@ -121,6 +121,21 @@ static inline size_t state_of(const Walk *w, int head) {
 
 static inline int key_head(const Walk *w, int head) { return head * w->key_heads / w->heads; }
 
+// Reads the rows of a work-item's heads from `token` to `end` once, in the order of memory; `rows` have so many heads.
+// Processors fetch such a stream ahead, but not one head's rows, which lie apart: without it a forward at 8 heads of 64 takes
+// 1.4 times as long. `sink` keeps the reads from being dropped.
+static void touch_rows(const Walk *w, global const float *rows, int heads, int width, int token, int end,
+                       global float *sink) {
+  const int first = w->first_head * heads / w->heads, last = (w->first_head + w->group_heads - 1) * heads / w->heads;
+  const int count = (last - first + 1) * width;
+  float sum = 0.0f;
+  for (; token < end; token++) {
+    global const float *row = rows + row_of(w, token, first, heads, width);
+    for (int i = 0; i < count; i += 64 / (int)sizeof(float)) sum += row[i];
+  }
+  sink[0] = sum;
+}
+
 // The gate of (token, head); null without gates.
 static inline global const float *gate_of(const Walk *w, int token, int head, global const float *gates,
                                           int gates_by_token) {

@@ -42,6 +42,9 @@ WORK_GROUP kernel void delta_rule_forward(
   }
   for (int token = 0; token < time; token += CHUNK) {
     const int rows = min(CHUNK, time - token);
+    touch_rows(&w, query, key_heads, width, token, token + rows, scores);
+    touch_rows(&w, key, key_heads, width, token, token + rows, scores);
+    touch_rows(&w, value, heads, value_width, token, token + rows, scores);
     for (int h = 0; h < group_heads; h++) {
       const int head = w.first_head + h;
       global float *state = states + h * w.keys * w.values;

@@ -35,6 +35,8 @@ static void sweep_errors(const Walk *w, Decays d, global float *beta, global con
   }
   for (int token = 0; token < w->time; token += CHUNK) {
     const int rows = min(CHUNK, w->time - token);
+    touch_rows(w, key, w->key_heads, w->width, token, token + rows, scores);
+    touch_rows(w, value, w->heads, w->value_width, token, token + rows, scores);
     for (int h = 0; h < w->group_heads; h++) {
       const int head = w->first_head + h;
       global float *state = running + h * size, *kept = states + h * states_size;
@@ -100,6 +102,9 @@ WORK_GROUP kernel void delta_rule_backward(
   }
   for (int token = (time - 1) / CHUNK * CHUNK; token >= 0; token -= CHUNK) {
     const int rows = min(CHUNK, time - token);
+    touch_rows(&w, query, key_heads, width, token, token + rows, scores);
+    touch_rows(&w, key, key_heads, width, token, token + rows, scores);
+    touch_rows(&w, output_gradient, heads, value_width, token, token + rows, scores);
     for (int h = 0; h < group_heads; h++) {
       const int head = w.first_head + h;
       global float *dstate = dstates + h * size;

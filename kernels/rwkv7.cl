@@ -39,7 +39,7 @@ WORK_GROUP kernel void rwkv7_forward(
   for (int start = 0; start < time; start += CHUNK) {
     const int end = min(start + CHUNK, time);
     touch_operands(&w, &from, &p, start, end);
-    touch_rows(&w, receptance, width, start, end, p.carry);
+    touch_rows(&w, receptance, heads, width, start, end, p.carry);
     for (int h = 0; h < group_heads; h++) {
       const int head = w.first_head + h;
       global float *state = states + h * size;

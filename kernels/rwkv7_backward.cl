@@ -191,8 +191,8 @@ WORK_GROUP kernel void rwkv7_backward(
   for (int start = (time - 1) / CHUNK * CHUNK; start >= 0; start -= CHUNK) {
     const int end = min(start + CHUNK, time);
     touch_operands(&w, &from, &p, start, end);
-    touch_rows(&w, receptance, width, start, end, p.carry);
-    touch_rows(&w, output_gradient, value_width, start, end, p.carry);
+    touch_rows(&w, receptance, heads, width, start, end, p.carry);
+    touch_rows(&w, output_gradient, heads, value_width, start, end, p.carry);
     for (int h = 0; h < group_heads; h++) {
       const int head = w.first_head + h;
       global float *dstate = dstates + h * size;

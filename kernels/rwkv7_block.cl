@@ -93,11 +93,11 @@ static void load_receptances(const Walk *w, const Operands *from, PairBlock *p, 
 
 // See touch_rows; the receptances are not read by every pass.
 static void touch_operands(const Walk *w, const Operands *from, const PairBlock *p, int start, int end) {
-  touch_rows(w, from->decay, w->width, start, end, p->carry);
-  touch_rows(w, from->key, w->width, start, end, p->carry);
-  touch_rows(w, from->removal, w->width, start, end, p->carry);
-  touch_rows(w, from->replacement, w->width, start, end, p->carry);
-  touch_rows(w, from->value, w->value_width, start, end, p->carry);
+  touch_rows(w, from->decay, w->heads, w->width, start, end, p->carry);
+  touch_rows(w, from->key, w->heads, w->width, start, end, p->carry);
+  touch_rows(w, from->removal, w->heads, w->width, start, end, p->carry);
+  touch_rows(w, from->replacement, w->heads, w->width, start, end, p->carry);
+  touch_rows(w, from->value, w->heads, w->value_width, start, end, p->carry);
 }
 
 // The removals' decays from the block's start: up to the row in front of their own.

@@ -44,6 +44,9 @@ WORK_GROUP kernel void scalar_gate_forward(
   }
   for (int token = 0; token < time; token += CHUNK) {
     const int rows = min(CHUNK, time - token);
+    touch_rows(&w, query, key_heads, width, token, token + rows, scores);
+    touch_rows(&w, key, key_heads, width, token, token + rows, scores);
+    touch_rows(&w, value, heads, value_width, token, token + rows, scores);
     for (int h = 0; h < group_heads; h++) {
       const int head = w.first_head + h, shared_head = key_head(&w, head);
       global float *state = states + h * w.keys * w.values;
@@ -85,6 +88,8 @@ static void sweep_states(const Walk *w, Decays d, global const float *key, globa
   }
   for (int token = 0; token < w->time; token += CHUNK) {
     const int rows = min(CHUNK, w->time - token);
+    touch_rows(w, key, w->key_heads, w->width, token, token + rows, k);
+    touch_rows(w, value, w->heads, w->value_width, token, token + rows, k);
     for (int h = 0; h < w->group_heads; h++) {
       const int head = w->first_head + h;
       global float *state = states + h * states_size + (size_t)(token / CHUNK) * size;
@@ -127,6 +132,10 @@ WORK_GROUP kernel void scalar_gate_backward(
   }
   for (int token = (time - 1) / CHUNK * CHUNK; token >= 0; token -= CHUNK) {
     const int rows = min(CHUNK, time - token);
+    touch_rows(&w, query, key_heads, width, token, token + rows, scores);
+    touch_rows(&w, key, key_heads, width, token, token + rows, scores);
+    touch_rows(&w, value, heads, value_width, token, token + rows, scores);
+    touch_rows(&w, output_gradient, heads, value_width, token, token + rows, scores);
     for (int h = 0; h < group_heads; h++) {
       const int head = w.first_head + h;
       global float *dstate = dstates + h * size;

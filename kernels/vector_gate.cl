@@ -41,10 +41,10 @@ WORK_GROUP kernel void vector_gate_forward(
   }
   for (int start = 0; start < time; start += CHUNK) {
     const int end = min(start + CHUNK, time);
-    touch_rows(&w, query, width, start, end, carry);
-    touch_rows(&w, key, width, start, end, carry);
-    touch_rows(&w, gates, width, start, end, carry);
-    touch_rows(&w, value, value_width, start, end, carry);
+    touch_rows(&w, query, heads, width, start, end, carry);
+    touch_rows(&w, key, heads, width, start, end, carry);
+    touch_rows(&w, gates, heads, width, start, end, carry);
+    touch_rows(&w, value, heads, value_width, start, end, carry);
     for (int h = 0; h < group_heads; h++) {
       global float *state = states + h * size;
       for (int token = start, rows = 0; token < end; token += rows) {

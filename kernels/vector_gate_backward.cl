@@ -26,9 +26,9 @@ typedef struct {
 } Sweep;
 
 static void touch_sweep(const Walk *w, const Sweep *p, int start, int end) {
-  touch_rows(w, p->key, w->width, start, end, p->carry);
-  touch_rows(w, p->gates, w->width, start, end, p->carry);
-  touch_rows(w, p->value, w->value_width, start, end, p->carry);
+  touch_rows(w, p->key, w->heads, w->width, start, end, p->carry);
+  touch_rows(w, p->gates, w->heads, w->width, start, end, p->carry);
+  touch_rows(w, p->value, w->heads, w->value_width, start, end, p->carry);
 }
 
 // The state behind the block at `token`.
@@ -151,8 +151,8 @@ WORK_GROUP kernel void vector_gate_backward(
   for (int start = (time - 1) / CHUNK * CHUNK; start >= 0; start -= CHUNK) {
     const int end = min(start + CHUNK, time);
     touch_sweep(&w, &p, start, end);
-    touch_rows(&w, query, width, start, end, p.carry);
-    touch_rows(&w, output_gradient, value_width, start, end, p.carry);
+    touch_rows(&w, query, heads, width, start, end, p.carry);
+    touch_rows(&w, output_gradient, heads, value_width, start, end, p.carry);
     for (int h = 0; h < group_heads; h++) {
       const int head = w.first_head + h;
       global float *dstate = dstates + h * size;
