@@ -69,7 +69,7 @@ enum ModelShape {
     softcap: Double,
   ) -> ModelConfiguration {
     let isGPT2 = architecture == "gpt2"
-    return ModelConfiguration(
+    var configuration = ModelConfiguration(
       architecture: architecture, layers: model.layers, modelDimension: model.dimension, heads: model.heads,
       keyValueHeads: model.kvHeads, headDimension: model.headDimension, hiddenDimension: model.hidden,
       vocabularySize: vocabulary, contextLength: model.context, normEpsilon: model.normEpsilon,
@@ -81,6 +81,8 @@ enum ModelShape {
       initialDeviation: model.initialDeviation,
       endOfText: tokenizer.stopIDs, beginOfText: tokenizer.beginningOfText,
       source: softcap > 0 ? [softcapKey: .number(softcap)] : [:])
+    configuration.embeddingDeviation = isGPT2 ? nil : model.embeddingDeviation
+    return configuration
   }
 
   /// The keys that a checkpoint decides, with their values there.

@@ -94,6 +94,12 @@ struct Checks {
     case .qwen3:
       if model.mlpBias { refuseBias("model.mlp_bias", value: true, noun: "qwen3 has no MLP biases") }
     case .gpt2:
+      if isSet("model.embedding_deviation") {
+        add(
+          ["model.architecture", "model.embedding_deviation"],
+          "model.embedding_deviation has no effect on gpt2",
+          "leave it out, or model.architecture=llama")
+      }
       if hasWindow {
         refuseWindow(
           [], "model.window is \(model.window), but gpt2 has no windows", "model.architecture=llama")

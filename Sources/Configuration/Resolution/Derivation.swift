@@ -19,6 +19,7 @@ enum Derivation {
       // 8/3 of the width gives three matrices the size of two with four times the width; 16 suits vector units.
       model.hidden = isGPT2 ? 4 * model.dimension : (8 * model.dimension + 47) / 48 * 16
     }
+    if !pinned.contains("model.embedding_deviation") { model.embeddingDeviation = model.initialDeviation }
     if !pinned.contains("model.attention_bias") { model.attentionBias = isGPT2 }
     if !pinned.contains("model.mlp_bias") { model.mlpBias = isGPT2 }
   }

@@ -43,5 +43,8 @@ extension ConfigurationSchema {
     ConfigurationKey(
       "model.initial_deviation", \.model.initialDeviation, range: .above(0, upTo: 100),
       "Standard deviation of the initial weights."),
+    ConfigurationKey(
+      "model.embedding_deviation", \.model.embeddingDeviation, range: .above(0, upTo: 100),
+      derived: "model.initial_deviation", "That of the initial embeddings (llama, qwen3)."),
   ]
 }

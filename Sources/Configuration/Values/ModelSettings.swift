@@ -44,6 +44,8 @@ public struct ModelSettings: Sendable, Equatable {
   public var window = 0
   /// Standard deviation of the initial weights.
   public var initialDeviation = 0.02
+  /// That of the embeddings.
+  public var embeddingDeviation = 0.02
 
   /// The defaults.
   public init() {}

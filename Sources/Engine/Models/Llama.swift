@@ -119,6 +119,9 @@ public enum Llama: Architecture {
 
   public static func start(of name: String, _ configuration: ModelConfiguration) -> ParameterStart {
     if name.hasSuffix("norm.weight") || name.hasSuffix(".bias") { return .gainOrBias(name) }
+    if name == "model.embed_tokens.weight", let deviation = configuration.embeddingDeviation {
+      return .normal(deviation: deviation)
+    }
     // Matrices that write to the residual stream start smaller, so that its size does not grow with depth.
     let writesResidual = name.hasSuffix("o_proj.weight") || name.hasSuffix("down_proj.weight")
     let deviation = configuration.initialDeviation

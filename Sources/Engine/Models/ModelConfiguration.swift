@@ -31,6 +31,8 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var stateSpace: StateSpaceSettings?
   /// Deviation of initial weights.
   public var initialDeviation: Double
+  /// Deviation of initial embeddings; nil for that of the other weights.
+  public var embeddingDeviation: Double?
   /// End of text, by which documents are separated and generation stops; the first is written between documents.
   public var endOfText: [Int32]
   public var beginOfText: Int32?
