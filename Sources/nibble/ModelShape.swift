@@ -55,6 +55,7 @@ enum ModelShape {
     settings.convolution = choices.convolution
     settings.valueExpansion = choices.valueExpansion
     settings.hasOutputGate = choices.outputGate
+    settings.gateName = choices.gate.rawValue
     settings.normalizes = choices.normalize
     settings.allowsNegativeEigenvalues = choices.negativeEigenvalues
     settings.featureMap = FeatureMap(rawValue: choices.featureMap.rawValue) ?? settings.featureMap
@@ -120,6 +121,9 @@ enum ModelShape {
       pairs += [
         ("mixer.feature_map", mixers.featureMap.rawValue), ("mixer.normalize", "\(mixers.normalizes)"),
       ]
+    }
+    if !kinds.isDisjoint(with: ["scalar_gate", "gated_delta"]) {
+      pairs.append(("mixer.gate", mixers.gateName))
     }
     if !kinds.isDisjoint(with: ["delta", "gated_delta"]) {
       pairs.append(("mixer.negative_eigenvalues", "\(mixers.allowsNegativeEigenvalues)"))

@@ -35,6 +35,7 @@ extension Checks {
     ("mixer.convolution", nil), ("mixer.value_expansion", nil), ("mixer.output_gate", nil),
     ("mixer.feature_map", ["linear"]), ("mixer.normalize", ["linear"]),
     ("mixer.decay", ["retention", "lightning"]),
+    ("mixer.gate", ["scalar_gate", "gated_delta"]),
     ("mixer.negative_eigenvalues", ["delta", "gated_delta"]),
   ]
 

@@ -17,6 +17,10 @@ extension ConfigurationSchema {
     ConfigurationKey("mixer.normalize", \.mixer.normalize, "Whether outputs have a denominator (linear)."),
     ConfigurationKey("mixer.decay", \.mixer.decay, "The table of fixed decays (retention, lightning)."),
     ConfigurationKey(
+      "mixer.gate", \.mixer.gate,
+      "How tokens decide on decays: in steps as Mamba-2, or by a sigmoid that starts near 1 (scalar_gate, gated_delta)."
+    ),
+    ConfigurationKey(
       "mixer.negative_eigenvalues", \.mixer.negativeEigenvalues,
       "Whether steps of the delta rule reach 2 instead of 1, so that states can change their sign (delta, gated_delta)."
     ),
@@ -25,4 +29,5 @@ extension ConfigurationSchema {
 
 extension MixerName: ConfigurationChoice {}
 extension FeatureMapName: ConfigurationChoice {}
+extension GateName: ConfigurationChoice {}
 extension DecayName: ConfigurationChoice {}

@@ -35,6 +35,12 @@ public enum DecayName: String, Sendable, CaseIterable {
   case minimax
 }
 
+/// How tokens decide on decays.
+public enum GateName: String, Sendable, CaseIterable {
+  case step
+  case sigmoid
+}
+
 /// The mixers of the layers and what the linear ones have in common.
 public struct MixerChoices: Sendable, Equatable {
   /// The mixer of every layer.
@@ -53,6 +59,8 @@ public struct MixerChoices: Sendable, Equatable {
   public var normalize = true
   /// Decays of `retention` and `lightning`.
   public var decay = DecayName.retnet
+  /// Decays of `scalar_gate` and `gated_delta`.
+  public var gate = GateName.step
   /// Steps up to 2 in `delta` and `gated_delta`.
   public var negativeEigenvalues = false
 

@@ -14,6 +14,18 @@ public struct MixerSettings: Sendable, Equatable {
   public var normalizes = true
   /// Fixed decays (`retention`, `lightning`).
   public var decay = LinearAttentionDecay.retnet
+  /// How tokens decide on decays (`scalar_gate`, `gated_delta`): `step` as in Mamba-2, or `sigmoid`.
+  var gate = TokenDecay.Form.step
+  /// The same by name; unknown names are refused.
+  public var gateName: String {
+    get { gate.rawValue }
+    set {
+      guard let form = TokenDecay.Form(rawValue: newValue) else {
+        preconditionFailure("there is no gate '\(newValue)'")
+      }
+      gate = form
+    }
+  }
   /// Steps of the delta rule up to 2 instead of 1 (`delta`, `gated_delta`): states can change their sign.
   public var allowsNegativeEigenvalues = false
   /// Heads of linear mixers where they differ from those of attention.

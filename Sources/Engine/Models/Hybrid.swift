@@ -26,6 +26,7 @@ public enum Hybrid: Architecture {
     mixers.allowsNegativeEigenvalues = try reader.bool(
       "mixer_negative_eigenvalues", default: mixers.allowsNegativeEigenvalues)
     mixers.featureMap = try choice("mixer_feature_map", reader) ?? mixers.featureMap
+    mixers.gate = try choice("mixer_gate", reader) ?? mixers.gate
     mixers.decay = try choice("mixer_decay", reader) ?? mixers.decay
     configuration.mixers = mixers
     return configuration
@@ -55,6 +56,7 @@ public enum Hybrid: Architecture {
     json["mixer_normalize"] = .bool(mixers.normalizes)
     json["mixer_negative_eigenvalues"] = .bool(mixers.allowsNegativeEigenvalues)
     json["mixer_feature_map"] = .string(mixers.featureMap.rawValue)
+    json["mixer_gate"] = .string(mixers.gate.rawValue)
     json["mixer_decay"] = .string(mixers.decay.rawValue)
     return json
   }

@@ -32,7 +32,7 @@ struct GatedDeltaMixer: LinearMixerKind {
 
   init(_ shape: LinearMixerShape, _ named: (String) throws -> Parameter) throws {
     step = try DeltaStep(shape, named)
-    gate = try TokenDecay(named)
+    gate = try TokenDecay(shape, named)
   }
 
   func callAsFunction(_ operands: LinearMixerOperands, _ tape: Tape) -> (output: Tensor, state: Tensor) {
