@@ -15,7 +15,6 @@ extension Presets {
       # One over the root of three times the width. With 0.02 or a tied head attention alone does not learn in these
       # steps to look one position back, which tells it what a key's value is.
       initial_deviation: 0.07
-      embedding_deviation: 0.02
     data:
       task: mqar
     task:
