@@ -25,10 +25,10 @@
 #define DEPTH 384 // largest block of k; a work-item holds DEPTH * TILE_COLUMNS floats of B in private memory
 #endif
 #ifndef PACKED_DEPTH
-#define PACKED_DEPTH 384 // largest block of k in matmul_tn
+#define PACKED_DEPTH 256 // largest block of k in matmul_tn
 #endif
 #ifndef PACKED_PANELS
-#define PACKED_PANELS 8 // B panels of PACKED_DEPTH * TILE_COLUMNS floats in a work-item of matmul_tn
+#define PACKED_PANELS 12 // B panels of PACKED_DEPTH * TILE_COLUMNS floats in a work-item of matmul_tn
 #endif
 #ifndef PACKED_TILES
 #define PACKED_TILES 8 // row tiles of A that matmul_tn copies side by side (whole cache lines: 8 * 6 or 12 floats)
@@ -38,6 +38,13 @@
 #endif
 #ifndef SKINNY_COLUMNS
 #define SKINNY_COLUMNS 512 // columns per work-item of matmul_skinny_nn (multiple of 2 * VECTOR)
+#endif
+
+// Asks for a cache line, a hint. PoCL's prefetch() does nothing, but its compiler has a builtin that does.
+#ifdef POCL_DEVICE_ADDRESS_BITS
+#define FETCH(address) __builtin_prefetch(address, 0, 2)
+#else
+#define FETCH(address) prefetch(address, 16)
 #endif
 
 #include "matmul_epilogue.cl"
@@ -147,6 +154,33 @@ static inline void pack_rows_copy(const global float *a, size_t lda, uint rows, 
       }
     }
   }
+}
+
+// A block of A or B that is packed soon: `rows` rows in memory, of which `share` are asked for at a time.
+typedef struct {
+  const global float *first;
+  size_t stride;
+  uint rows, length, share;
+} block_ahead;
+
+// The block of `depth` steps of k from p on and `count` rows of A or columns of B from i on. `k_contiguous`:
+// A is stored [m, k] or B [n, k]. It is asked for in `shares` shares.
+static inline block_ahead look_ahead(const global float *x, size_t ldx, uint k_contiguous, uint p, uint depth,
+                                     uint i, uint count, uint shares) {
+  const uint rows = k_contiguous && depth > 0 ? count : depth;
+  const block_ahead block = {x + (k_contiguous ? i * ldx + p : p * ldx + i), ldx, rows,
+                             k_contiguous ? depth : count, (rows + shares - 1) / shares};
+  return block;
+}
+
+static inline void fetch_share(block_ahead *block) {
+  const uint count = min(block->share, block->rows);
+  for (uint r = 0; r < count; r++) {
+    for (uint j = 0; j < block->length; j += 16) FETCH(block->first + j);
+    FETCH(block->first + block->length - 1);
+    block->first += block->stride;
+  }
+  block->rows -= count;
 }
 
 // The register tile: accumulators sum<r>_0 and sum<r>_1 and the row's pointer a<r> for each row r.
@@ -300,12 +334,24 @@ matmul_tn(const global float *restrict a, const global float *restrict b, global
         pack_rows_transposed(a + strip * lda + p, lda, strip_rows, depth, tiles);
       else
         pack_rows_copy(a + p * lda + strip, lda, strip_rows, depth, tiles);
+      // The next strip is asked for while this one is multiplied, beside the last one the next block of B.
+      const uint more = end_row - strip > PACKED_TILES * TILE_ROWS;
+      const uint q = more ? p : p + depth, next = more ? strip + PACKED_TILES * TILE_ROWS : first_row;
+      const uint next_rows = min(end_row - next, (uint)(PACKED_TILES * TILE_ROWS));
+      const uint next_depth = min(k - q, depth_per_block);
+      const uint tile_columns = (columns + TILE_COLUMNS - 1) / TILE_COLUMNS;
+      const uint shares = (strip_rows + TILE_ROWS - 1) / TILE_ROWS * tile_columns;
+      block_ahead next_a =
+          look_ahead(a, lda, flags & FLAG_A_ROWS, q, next_depth, next, next_rows, shares);
+      block_ahead next_b = look_ahead(b, ldb, b_transposed, q, more ? 0 : next_depth, 0, columns, shares);
       for (uint i = 0; i < strip_rows; i += TILE_ROWS) {
         const uint rows = min(strip_rows - i, (uint)TILE_ROWS);
         for (uint j = 0; j < columns; j += TILE_COLUMNS) {
           const uint width = min(columns - j, (uint)TILE_COLUMNS);
           const int direct = plain && rows == TILE_ROWS && width == TILE_COLUMNS;
           global float *target = c + (strip + i) * ldc + j;
+          fetch_share(&next_a);
+          fetch_share(&next_b);
           multiply_packed_tile(tiles + i * PACKED_DEPTH, 1, TILE_ROWS, TILE_ROWS, panels + j * PACKED_DEPTH,
                                depth, direct, alpha, block_flags, target, ldc, tile);
           if (direct) continue;

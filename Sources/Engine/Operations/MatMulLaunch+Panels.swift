@@ -71,8 +71,8 @@ extension MatMulLaunch {
   /// The time of the busiest unit: drivers hand out consecutive work-items, at first an equal share of all to each unit
   /// and then ever fewer, so the first share must not be more than what is left for the others.
   private func packedCost(panels: Int, perItem: Int, rows: Int, parts: Int, units: Int) -> Double {
-    // What an item spends on packing, in rows and in panels.
-    let (packingRows, packingPanels) = (8.0, 0.6)
+    // What an item spends on packing, in rows and in panels: a row of a costs as much as one more panel.
+    let (packingRows, packingPanels) = (14.0, 1.0)
     let groups = Self.quotient(panels, perItem)
     let share = Self.quotient(groups * parts * size.batch, units)
     let narrow = share / groups

@@ -17,7 +17,7 @@ public struct MatMulPanels: Hashable, Sendable {
 
   /// Nil for shapes that the kernel is not written for.
   init?(
-    vector: Int, depth: Int = 384, packedDepth: Int = 384, packedPanels: Int = 8, packedTiles: Int = 8,
+    vector: Int, depth: Int = 384, packedDepth: Int = 256, packedPanels: Int = 12, packedTiles: Int = 8,
     packedLimit: Int = 21,
   ) {
     guard vector == 8 || vector == 16, [depth, packedDepth].allSatisfy({ $0 >= 4 && $0.isMultiple(of: 4) }),
@@ -34,7 +34,7 @@ public struct MatMulPanels: Hashable, Sendable {
 
   private init(standardVector: Int) {
     vector = standardVector
-    (depth, packedDepth, packedPanels, packedTiles, packedLimit) = (384, 384, 8, 8, 21)
+    (depth, packedDepth, packedPanels, packedTiles, packedLimit) = (384, 256, 12, 8, 21)
   }
 
   /// The register tile.
@@ -90,7 +90,7 @@ public struct MatMulPanels: Hashable, Sendable {
     case .skinnyNT, .skinnyNN: return [standard, other]
     case .smallTN, .largeTN:
       let shaped = [256, 384, 512].flatMap { depth in
-        [4, 8, 12].flatMap { panels in
+        [6, 8, 12, 16].flatMap { panels in
           [4, 8].compactMap { tiles in
             MatMulPanels(
               vector: standard.vector, packedDepth: depth, packedPanels: panels, packedTiles: tiles)
