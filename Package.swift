@@ -66,6 +66,7 @@ let package = Package(
       name: "ConfigurationTests", dependencies: ["Configuration", "Terminal"], swiftSettings: strict),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Files"], swiftSettings: strict),
     .testTarget(
-      name: "EngineTests", dependencies: ["Engine", "Kernels", "Files", "Tokenizers"], swiftSettings: strict),
+      name: "EngineTests", dependencies: ["Engine", "Kernels", "Files", "Tokenizers", "Configuration"],
+      swiftSettings: strict),
   ],
 )

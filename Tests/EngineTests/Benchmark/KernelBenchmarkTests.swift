@@ -26,6 +26,18 @@ import Testing
         .attention(AttentionProblem(pass, time: 33, heads: 2, keyHeads: 1, width: 8, isCausal: false)),
       ]
     }
+    + LinearAttentionProblem.Mixer.allCases.flatMap { mixer in
+      LinearAttentionProblem.Pass.allCases.map { pass in
+        // Longer than a piece of the reference.
+        .linearAttention(
+          LinearAttentionProblem(mixer, pass, batch: 2, time: 300, heads: 3, width: 8, valueWidth: 12))
+      }
+    }
+    + [
+      .linearAttention(
+        LinearAttentionProblem(.retention, .forward, time: 40, heads: 2, width: 8, valueWidth: 8),
+        besideAttention: true)
+    ]
     + NormProblem.Kind.allCases.flatMap { kind in
       [false, true].flatMap { isBackward in
         [false, true].map {
@@ -71,6 +83,8 @@ import Testing
     let window = AttentionProblem(.both, time: size, heads: size, keyHeads: size, width: 64)
     let problems: [KernelBenchmark] = [
       .matmul(MatMulProblem(.nn, m: size, n: size, k: size, batch: size)), .attention(window),
+      .linearAttention(
+        LinearAttentionProblem(.delta, .forward, time: size, heads: size, width: 64, valueWidth: 64)),
       .norm(NormProblem(.rms, isBackward: true, rows: size, dim: size, hasResidual: true)),
       .crossEntropy(CrossEntropyProblem(tokens: size, width: size, vocabulary: size)),
       .optimizer(AdamW(), count: size * size), .elementwise(.swiglu, count: size * size),
@@ -181,6 +195,20 @@ import Testing
     #expect(flops(false, nil) == 2 * 32 * 100 * 100)
     #expect(flops(true, nil) == 2 * 32 * 5050)
     #expect(flops(true, 10) == 2 * 32 * (55 + 90 * 10))
+  }
+
+  @Test func recurrencesCountPassesOverTheirState() {
+    func flops(_ mixer: LinearAttentionProblem.Mixer, _ pass: LinearAttentionProblem.Pass) -> Double {
+      let problem = LinearAttentionProblem(
+        mixer, pass, batch: 2, time: 100, heads: 3, width: 8, valueWidth: 16
+      ).whole
+      return problem.operation.cost(problem.types, []).flops
+    }
+    // A multiply-add for each of 8 x 16 numbers, 3 heads, 2 sequences.
+    let token = 2.0 * 128 * 3 * 2
+    #expect(flops(.retention, .forward) == 2 * 100 * token && flops(.scalarGate, .decode) == 2 * token)
+    #expect(flops(.linear, .backward) == 5 * 100 * token)
+    #expect(flops(.delta, .forward) == 3 * 100 * token && flops(.gatedDelta, .backward) == 8 * 100 * token)
   }
 
   @Test func theGradientOfANormNeedsNoPartialSums() {
