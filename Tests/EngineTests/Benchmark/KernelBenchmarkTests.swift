@@ -26,18 +26,6 @@ import Testing
         .attention(AttentionProblem(pass, time: 33, heads: 2, keyHeads: 1, width: 8, isCausal: false)),
       ]
     }
-    + LinearAttentionProblem.Mixer.allCases.flatMap { mixer in
-      LinearAttentionProblem.Pass.allCases.map { pass in
-        // Longer than a piece of the reference.
-        .linearAttention(
-          LinearAttentionProblem(mixer, pass, batch: 2, time: 300, heads: 3, width: 8, valueWidth: 12))
-      }
-    }
-    + [
-      .linearAttention(
-        LinearAttentionProblem(.retention, .forward, time: 40, heads: 2, width: 8, valueWidth: 8),
-        besideAttention: true)
-    ]
     + NormProblem.Kind.allCases.flatMap { kind in
       [false, true].flatMap { isBackward in
         [false, true].map {
@@ -53,9 +41,22 @@ import Testing
       .decode(TinyModel.llama.configuration(), named: "tiny", context: 9),
     ]
 
+  /// Longer than a piece of the reference.
+  private static let recurrences: [KernelBenchmark] = {
+    var list: [KernelBenchmark] = LinearAttentionProblem.Mixer.allCases.flatMap { mixer in
+      LinearAttentionProblem.Pass.allCases.map { pass in
+        .linearAttention(
+          LinearAttentionProblem(mixer, pass, batch: 2, time: 300, heads: 3, width: 8, valueWidth: 12))
+      }
+    }
+    let small = LinearAttentionProblem(.retention, .forward, time: 40, heads: 2, width: 8, valueWidth: 8)
+    list.append(.linearAttention(small, besideAttention: true))
+    return list
+  }()
+
   @Test func everyProblemIsRightOnEveryDevice() throws {
     for device in try TestDevices.all() {
-      for problem in Self.problems + KernelBenchmark.copies(byteCount: 4096, on: device) {
+      for problem in Self.problems + Self.recurrences + KernelBenchmark.copies(byteCount: 4096, on: device) {
         let rows = runner.rows(of: problem, on: device, under: Self.roof)
         #expect(!rows.isEmpty)
         for row in rows {
