@@ -20,13 +20,14 @@ import Testing
   @Test func namesAreUniqueAndSectionsDescribed() {
     let names = ConfigurationSchema.keys.map(\.name)
     #expect(Set(names).count == names.count)
-    #expect(names.count == 62)
+    #expect(names.count == 73)
     for section in ConfigurationSchema.sections {
       #expect(!ConfigurationSchema.summary(ofSection: section).isEmpty)
     }
     #expect(
       ConfigurationSchema.sections == [
-        "model", "data", "task", "batch", "optimizer", "schedule", "loss", "evaluation", "checkpoint", "log",
+        "model", "mixer", "data", "task", "batch", "optimizer", "schedule", "loss", "evaluation",
+        "checkpoint", "log",
       ])
   }
 

@@ -59,6 +59,10 @@ extension ModelConfiguration {
   var mixerProblems: [String] {
     var problems: [String] = []
     if mixers.kinds.count != layers { problems.append("\(mixers.kinds.count) mixers for \(layers) layers") }
+    let families = Hybrid.modelTypes + Mamba2.modelTypes + OlmoHybrid.modelTypes
+    if keepsTokens.contains(false), !families.contains(architecture) {
+      problems.append("a \(architecture) has attention in every layer, not \(Set(mixers.kinds).sorted())")
+    }
     let known = [MixerSettings.attention, Mamba2.mixer] + LinearMixerCatalogue.all.map { $0.name }
     for name in Set(mixers.kinds).subtracting(known).sorted() {
       problems.append("there is no mixer '\(name)'; known: \(known.joined(separator: ", "))")

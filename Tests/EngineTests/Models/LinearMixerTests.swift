@@ -12,6 +12,7 @@ import Testing
   /// Layers of one mixer, and one of attention where it says so.
   private func configuration(_ kinds: [String]) -> ModelConfiguration {
     var configuration = TinyModel.llama.configuration(layers: kinds.count)
+    configuration.architecture = Hybrid.modelType
     configuration.mixers.kinds = kinds
     return configuration
   }
