@@ -88,7 +88,7 @@ import Testing
     Case("bench train log.every=3", 2, "changes nothing about a step"),
     Case("bench train --steps 0", 2, "--steps is 0"),
     Case("bench train --budget 0", 2, "--budget is 0"),
-    Case("bench train --overwrite", 2, "--overwrite is for --timeline"),
+    Case("bench train --overwrite", 2, "--overwrite has no effect without a file"),
     Case("bench train --timeline note.txt", 2, "note.txt exists already", "--overwrite"),
     Case("bench train --timeline nowhere/step.json", 2, "no folder"),
   ]

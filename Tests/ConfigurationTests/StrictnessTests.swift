@@ -41,7 +41,7 @@ import Testing
         error: seed in run.yaml:15 takes a whole number, not the quoted text "7"
           hint: leave out the quotes
         error: unknown key 'model.vocab' on the command line
-          hint: keys here: architecture, dimension, layers, heads, kv_heads, head_dimension, hidden, vocabulary, context, tied, rope_theta, norm_epsilon, attention_bias, mlp_bias, window, initial_deviation
+          hint: keys here: architecture, dimension, layers, heads, kv_heads, head_dimension, hidden, vocabulary, context, tied, rope_theta, rotary, norm_epsilon, attention_bias, mlp_bias, window, initial_deviation, embedding_deviation
         error: 'batch' on the command line is a section, not a key
           hint: keys: batch.tokens, batch.micro, batch.recompute
         """)

@@ -2,7 +2,7 @@ extension Checks {
   /// Mixers that exist, in a family that has them, and no setting that none of them reads.
   mutating func checkMixers() {
     let mixer = configuration.mixer
-    if isSet("mixer.kind"), !mixer.pattern.isEmpty {
+    if mixer.kind != .attention, !mixer.pattern.isEmpty {
       add(
         ["mixer.kind", "mixer.pattern"], "mixer.kind and mixer.pattern both choose the mixers",
         "leave out mixer.kind")
@@ -40,7 +40,8 @@ extension Checks {
   ]
 
   private mutating func checkReaders(_ used: Set<String>) {
-    for (key, mixers) in Self.readers where isSet(key) {
+    // A file with every key may repeat the defaults.
+    for (key, mixers) in Self.readers where isChanged(key) {
       let readers =
         mixers ?? Set(MixerName.allCases.map(\.rawValue)).subtracting([MixerName.attention.rawValue])
       guard used.isDisjoint(with: readers) else { continue }
@@ -49,5 +50,11 @@ extension Checks {
         "\(key) has no effect: no layer has \(mixers.map { $0.sorted().joined(separator: " or ") } ?? "a linear mixer")",
         "leave it out, or choose a mixer with mixer.kind or mixer.pattern")
     }
+  }
+
+  /// Whether a key's value is not the built-in one.
+  private func isChanged(_ name: String) -> Bool {
+    guard let key = ConfigurationSchema.key(named: name) else { return false }
+    return key.read(configuration) != key.read(RunConfiguration())
   }
 }

@@ -94,7 +94,7 @@ struct Checks {
     case .qwen3:
       if model.mlpBias { refuseBias("model.mlp_bias", value: true, noun: "qwen3 has no MLP biases") }
     case .gpt2:
-      if isSet("model.embedding_deviation") {
+      if model.embeddingDeviation != model.initialDeviation {
         add(
           ["model.architecture", "model.embedding_deviation"],
           "model.embedding_deviation has no effect on gpt2",
