@@ -16,7 +16,7 @@ extension RooflinePlot {
       [
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 \(size)\" role=\"img\">",
         "<title>\(SVGText.escaped(title))</title>",
-        "<metadata>\(SVGText.escaped(report.json().serialized()))</metadata>", RooflineStyle.text,
+        "<metadata>\(SVGText.escaped(report.json().serialized()))</metadata>", PlotStyle.text,
         "<rect class=\"page\" width=\"100%\" height=\"100%\"/>",
         SVGText.text(title, x: 16, y: 28, kind: "title"),
       ] + grid + roofs + marks + legend + captionLines + ["</svg>"]
@@ -168,7 +168,7 @@ extension RooflinePlot {
   }
 
   private func color(of device: String) -> String {
-    RooflineStyle.colorClass(devices.firstIndex(of: device) ?? 0)
+    PlotStyle.colorClass(devices.firstIndex(of: device) ?? 0)
   }
 
   private func shape(of benchmark: String) -> Int { benchmarks.firstIndex(of: benchmark) ?? 0 }

@@ -8,6 +8,6 @@ struct BenchVerb: ParsableCommand {
       MatMulBench.self, AttentionBench.self, LinearAttentionBench.self, NormBench.self,
       CrossEntropyBench.self, OptimizerBench.self, ElementwiseBench.self, RoPEBench.self,
       LayerPartBench.self, DecodeBench.self, CopyBench.self, LaunchBench.self,
-      TrainBench.self,
+      TrainBench.self, CurveBench.self,
     ])
 }

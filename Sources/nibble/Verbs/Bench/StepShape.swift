@@ -10,6 +10,8 @@ struct StepShape {
   let rule: any UpdateRule
   /// As written: `small`, `tiny dim=512 heads=8`.
   let title: String
+  /// The preset and the keys of the configuration without the sizes.
+  let settings: String
 
   /// The short names of sizes and the keys they stand for; `vocab` and `batch` have rules of their own.
   private static let keys = [
@@ -61,6 +63,7 @@ struct StepShape {
     options = TrainingOptions(values, stepsAreLimit: true)
     rule = OptimizerRule.rule(values.optimizer)
     title = ([preset] + words).joined(separator: " ")
+    settings = ([preset] + keys.map { "\($0.key)=\($0.value)" }).joined(separator: " ")
   }
 
   private static func assignment(_ word: String) throws -> Assignment {

@@ -24,12 +24,19 @@ struct TrainBenchReport {
   var row: BenchmarkRow {
     BenchmarkRow(
       benchmark: "train",
-      parameters: [.init("config", shape.title)] + sizes.map { .init($0.name, "\($0.value)") },
+      parameters: [.init("config", shape.settings), .init("mixer", mixer)]
+        + sizes.map { .init($0.name, "\($0.value)") },
       device: device.name, samples: result.stepSeconds,
       eventSeconds: profile.queue.map { _ in result.profile.kernelSeconds },
       cost: Cost(flops: result.flopsPerStep, bytes: profile.cost.bytes),
       tokens: shape.options.tokensPerStep, configurations: result.profile.namedConfigurations,
       verification: .passed(worst: result.firstLossShare))
+  }
+
+  /// The layers' mixer, or those of all layers where they differ.
+  private var mixer: String {
+    let kinds = shape.model.mixers.kinds
+    return Set(kinds).count == 1 ? kinds[0] : kinds.joined(separator: " ")
   }
 
   /// What a line of the table has no room for.

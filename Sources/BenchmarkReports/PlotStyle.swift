@@ -1,9 +1,9 @@
-/// The style sheet of a roofline: colours for light and dark pages, without anything from elsewhere.
-enum RooflineStyle {
+/// The style sheet of drawings: colours for light and dark pages, without anything from elsewhere.
+enum PlotStyle {
   private static let light = ["#0067a5", "#c2410c", "#0f7b5f", "#9333a8", "#8a6d00", "#525866"]
   private static let dark = ["#5cb8f2", "#ff9a5c", "#4bd0a8", "#dc9cec", "#e3c341", "#aab1bf"]
 
-  /// The class of a device's colour; colours repeat after six.
+  /// The class of the colour of a device or a curve; colours repeat after six.
   static func colorClass(_ index: Int) -> String { "c\(index % light.count)" }
 
   static var text: String {
@@ -15,7 +15,8 @@ enum RooflineStyle {
     .page { fill: #ffffff; }
     .grid { stroke: #e3e6eb; stroke-width: 1; }
     .frame { fill: none; stroke: #8a919e; stroke-width: 1; }
-    .roof { fill: none; stroke-width: 2; }
+    .roof, .curve { fill: none; stroke-width: 2; }
+    .whisker { stroke-width: 1.2; }
     .sgemm { fill: none; stroke-width: 1.5; stroke-dasharray: 7 5; }
     .mark { stroke-width: 1; fill-opacity: 0.85; }
     \(colors(light, outline: "#ffffff"))

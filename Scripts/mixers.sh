@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Language modelling with every mixer: 4 layers, 256 wide, context 256, 4 M tokens of a text (tinyshakespeare in the README),
+# the same batches, schedule and number of parameters (within 5 %: the MLP gives up what a mixer needs). Prints the loss over
+# the whole last tenth of the text. Finished rows are kept in runs/mixers and not repeated; each takes minutes.
+#   Scripts/mixers.sh TEXT [NAME...]        DEVICE and THREADS as wanted
+set -euo pipefail
+cd "$(dirname "$0")/.."
+text=${1:?usage: Scripts/mixers.sh TEXT [NAME...]}
+shift
+
+# NAME HIDDEN KEY=VALUE...: hybrids have a window of 64 in every third layer.
+models() {
+  cat <<'MODELS'
+attention 688
+hybrid 640 mixer.pattern=[gated_delta,gated_delta,attention] model.window=64
+gated_delta 624 mixer.kind=gated_delta
+gated_delta_sigmoid 624 mixer.kind=gated_delta mixer.gate=sigmoid
+delta 624 mixer.kind=delta
+gated_linear 624 mixer.kind=gated_linear
+scalar_gate 624 mixer.kind=scalar_gate
+retention 624 mixer.kind=retention
+lightning 624 mixer.kind=lightning
+linear 624 mixer.kind=linear
+MODELS
+}
+
+nibble=${NIBBLE:-.build/release/nibble}
+[ -n "${NIBBLE:-}" ] || swift build -c release --product nibble
+options=()
+[ -n "${DEVICE:-}" ] && options+=(--device "$DEVICE")
+[ -n "${THREADS:-}" ] && options+=(--threads "$THREADS")
+mkdir -p runs/mixers
+names=("$@")
+[ ${#names[@]} -gt 0 ] || mapfile -t names < <(models | cut -d' ' -f1)
+for name in "${names[@]}"; do
+  read -r _ hidden keys < <(models | grep "^$name ") || { echo "error: no model '$name' in $0" >&2; exit 2; }
+  run=runs/mixers/$name
+  [ -s "$run.json" ] && continue
+  if [ -d "$run" ]; then
+    "$nibble" train "$run" "${options[@]}" --quiet
+  else
+    # shellcheck disable=SC2086
+    "$nibble" train preset=shakespeare --data "$text" model.dimension=256 model.context=256 model.hidden="$hidden" \
+      $keys batch.tokens=4096 batch.micro=16 steps=977 evaluation.every=500 --output "$run" "${options[@]}" --quiet
+  fi
+  "$nibble" eval "$run" --split validation --json "${options[@]}" --quiet > "$run.part"
+  mv "$run.part" "$run.json"
+  "$nibble" inspect "$run" --json --quiet > "$run.model.json"
+done
+field() { grep -o "\"$2\":[-0-9.e]*" "$1" | head -1 | cut -d: -f2; }
+printf '| %-20s | %10s | %s |\n' mixer parameters 'nats per byte'
+for name in "${names[@]}"; do
+  run=runs/mixers/$name
+  printf '| %-20s | %10s | %.3f |\n' "$name" "$(field "$run.model.json" parameters)" "$(field "$run.json" loss)"
+done | sort -t'|' -k4
