@@ -47,14 +47,18 @@ extension CurvePlot {
     Self.frame.bottom - (Self.frame.bottom - Self.frame.top) * value / scale.top
   }
 
+  /// A value of the parameter: `4,096`, `0.25`.
+  private static func text(_ value: Double) -> String {
+    Int(exactly: value).map { Numbers.grouped($0) } ?? Numbers.significant(value)
+  }
+
   private var grid: [String] {
     let frame = Self.frame
     let columns = places.flatMap { value in
       [
         SVGText.line((x(value), frame.top), (x(value), frame.bottom), kind: "grid"),
         SVGText.text(
-          Numbers.significant(value, digits: 6), x: x(value), y: frame.bottom + 18, kind: "small",
-          anchor: "middle"),
+          Self.text(value), x: x(value), y: frame.bottom + 18, kind: "small", anchor: "middle"),
       ]
     }
     let rows = stride(from: 0, through: scale.top * 1.0001, by: scale.step).flatMap { value in
@@ -82,7 +86,7 @@ extension CurvePlot {
     let line = SVGText.polyline(curve.points.map { (x($0.x), y($0.value)) }, kind: "curve \(color)")
     let marks = curve.points.map { point in
       let text =
-        "\(curve.name), \(parameter) \(Numbers.significant(point.x, digits: 6)): "
+        "\(curve.name), \(parameter) \(Self.text(point.x)): "
         + "\(Numbers.significant(point.value, digits: 5)) \(measure.title)"
       return SVGText.line((x(point.x), y(point.slow)), (x(point.x), y(point.fast)), kind: "whisker \(color)")
         + "<g class=\"mark \(color)\"><title>\(SVGText.escaped(text))</title>"
