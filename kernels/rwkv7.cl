@@ -30,6 +30,7 @@ WORK_GROUP kernel void rwkv7_forward(
   const Operands from = make_operands(&w, receptance, decay, key, removal, replacement, value, documents);
   scratch += get_group_id(0) * scratch_size;
   PairBlock p = pair_block_at(scratch, w.keys, w.values);
+  clear_pair_block(&p, w.keys);
   global float *states = scratch + PAIR_BLOCK_FLOATS(w.keys, w.values);
   global float *o = p.outputs, *y = READ_VALUES(&p, w.values), *v = VALUES(&p, w.values);
   const int size = w.keys * w.values;

@@ -169,6 +169,7 @@ WORK_GROUP kernel void rwkv7_backward(
   states += get_group_id(0) * group_heads * states_size;
   kept_y += get_group_id(0) * group_heads * (size_t)time * w.values;
   PairBlock p = pair_block_at(scratch, w.keys, w.values);
+  clear_pair_block(&p, w.keys);
   PairGradients d;
   d.reads = scratch + PAIR_BLOCK_FLOATS(w.keys, w.values);
   d.writes = d.reads + 2 * matrix + w.keys;

@@ -57,10 +57,15 @@ static inline PairBlock pair_block_at(global float *scratch, int keys, int value
   p.writes_transposed = p.writes + PAIR * keys;
   p.outputs = p.writes_transposed + PAIR * keys;
   p.scores = p.outputs + 3 * BLOCK * values;
-  set_zero(p.reads + PAIR * keys, keys);
-  // Some places on and above the diagonals are never written.
-  set_zero(p.scores, (PAIR + 1) * PAIR);
   return p;
+}
+
+// Zeros that nothing writes: the row behind the reads, and some places on and above the diagonals of the scores. Apart from
+// pair_block_at(): inlining a function that returns a struct and writes elsewhere, compilers note what may not overlap, by an
+// intrinsic that Oclgrind 21.10 does not know.
+static inline void clear_pair_block(PairBlock *p, int keys) {
+  set_zero(p->reads + PAIR * keys, keys);
+  set_zero(p->scores, (PAIR + 1) * PAIR);
 }
 
 #define REMOVALS(p, keys) ((p)->reads + BLOCK * (keys))
