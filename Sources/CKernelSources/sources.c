@@ -144,6 +144,9 @@ static const char softmax_text[] = {
 static const char hedgehog_text[] = {
 #embed "../../kernels/hedgehog.cl"
 };
+static const char block_numbers_text[] = {
+#embed "../../kernels/block_numbers.cl"
+};
 static const char swap_axes_text[] = {
 #embed "../../kernels/swap_axes.cl"
 };
@@ -203,6 +206,7 @@ static const struct {
     {"gated_rms_norm", gated_rms_norm_text, sizeof gated_rms_norm_text},
     {"softmax", softmax_text, sizeof softmax_text},
     {"hedgehog", hedgehog_text, sizeof hedgehog_text},
+    {"block_numbers", block_numbers_text, sizeof block_numbers_text},
     {"swap_axes", swap_axes_text, sizeof swap_axes_text},
     {"roof", roof_text, sizeof roof_text},
 };

@@ -35,7 +35,8 @@ enum ModelShape {
     }
     let isGPT2 = model.architecture == .gpt2
     let mixers = mixers(values)
-    let window = model.window > 0 && model.window < model.context ? model.window : nil
+    let isSliding = mixers.kinds.contains(MixerSettings.sliding)
+    let window = model.window > 0 && (model.window < model.context || isSliding) ? model.window : nil
     var family = isGPT2 ? "gpt2" : model.architecture.rawValue
     if model.architecture == .llama {
       // With a window a llama is what other programs call mistral; with other mixers it is our own.
@@ -54,7 +55,11 @@ enum ModelShape {
     settings.kinds = choices.names(layers: values.model.layers)
     settings.convolution = choices.convolution
     settings.valueExpansion = choices.valueExpansion
+    settings.stateSize = choices.stateSize
     settings.hasOutputGate = choices.outputGate
+    settings.hedgehog = HedgehogFeatures.Kind(rawValue: choices.hedgehog.rawValue) ?? settings.hedgehog
+    settings.block = choices.block
+    settings.gateBias = choices.gateBias
     settings.gateName = choices.gate.rawValue
     settings.normalizes = choices.normalize
     settings.allowsNegativeEigenvalues = choices.negativeEigenvalues
@@ -78,7 +83,7 @@ enum ModelShape {
       activation: isGPT2 ? .geluTanh : .silu,
       rope: isGPT2 || !model.rotary
         ? nil : RotarySettings(theta: model.ropeTheta, rotaryDimensions: model.headDimension),
-      windows: [Int?](repeating: window, count: model.layers), mixers: mixers,
+      windows: mixers.windows(of: window), mixers: mixers,
       initialDeviation: model.initialDeviation,
       endOfText: tokenizer.stopIDs, beginOfText: tokenizer.beginningOfText,
       source: softcap > 0 ? [softcapKey: .number(softcap)] : [:])
@@ -100,37 +105,32 @@ enum ModelShape {
       ("loss.softcap", "\(try softcap(of: folder))"),
     ]
     if let rope = model.rope { pairs.append(("model.rope_theta", "\(rope.theta)")) }
-    if model.architecture == Hybrid.modelType { pairs += mixerPairs(model) }
-    if let window = model.windows.first, let window { pairs.append(("model.window", "\(window)")) }
+    if let window = model.windows.compactMap({ $0 }).first { pairs.append(("model.window", "\(window)")) }
+    switch model.architecture {
+    case Hybrid.modelType:
+      pairs += mixerPairs(model)
+      let read = MixerChoices().keys(readBy: model.mixers.kinds)
+      pairs.removeAll { MixerChoices.settingKeys.contains($0.0) && !read.contains($0.0) }
+    case "llama", "mistral":
+      pairs += [
+        ("model.rotary", "true"), ("mixer.kind", MixerSettings.attention), ("mixer.pattern", "[]"),
+      ]
+    default: break
+    }
     return pairs.map { (key: $0.0, value: $0.1) }
   }
 
   private static func mixerPairs(_ model: ModelConfiguration) -> [(String, String)] {
     let mixers = model.mixers
-    let kinds = Set(mixers.kinds)
-    var pairs = [
+    return [
       ("model.rotary", "\(model.rope != nil)"),
       ("mixer.pattern", "[\(mixers.kinds.joined(separator: ", "))]"),
-    ]
-    guard kinds != [MixerSettings.attention] else { return pairs }
-    pairs += [
       ("mixer.convolution", "\(mixers.convolution)"), ("mixer.value_expansion", "\(mixers.valueExpansion)"),
-      ("mixer.output_gate", "\(mixers.hasOutputGate)"),
+      ("mixer.state_size", "\(mixers.stateSize)"), ("mixer.output_gate", "\(mixers.hasOutputGate)"),
+      ("mixer.feature_map", mixers.featureMap.rawValue), ("mixer.normalize", "\(mixers.normalizes)"),
+      ("mixer.hedgehog", mixers.hedgehog.rawValue), ("mixer.block", "\(mixers.block)"),
+      ("mixer.decay", mixers.decay.rawValue), ("mixer.gate", mixers.gateName),
+      ("mixer.negative_eigenvalues", "\(mixers.allowsNegativeEigenvalues)"),
     ]
-    if kinds.contains("linear") {
-      pairs += [
-        ("mixer.feature_map", mixers.featureMap.rawValue), ("mixer.normalize", "\(mixers.normalizes)"),
-      ]
-    }
-    if !kinds.isDisjoint(with: ["scalar_gate", "gated_delta"]) {
-      pairs.append(("mixer.gate", mixers.gateName))
-    }
-    if !kinds.isDisjoint(with: ["delta", "gated_delta"]) {
-      pairs.append(("mixer.negative_eigenvalues", "\(mixers.allowsNegativeEigenvalues)"))
-    }
-    if !kinds.isDisjoint(with: ["retention", "lightning"]) {
-      pairs.append(("mixer.decay", mixers.decay.rawValue))
-    }
-    return pairs
   }
 }

@@ -89,4 +89,47 @@ import Testing
     // A preset's keys are nobody's mistake.
     #expect(try resolve("preset: shakespeare", ["optimizer.kind=sgd"]).warnings.isEmpty)
   }
+
+  @Test(arguments: [
+    (["mixer.feature_map=relu", "mixer.kind=delta"], "no layer has linear or norm_attention"),
+    (["mixer.gate_bias=2", "mixer.kind=gated_delta"], "with mixer.gate=sigmoid"),
+    (["mixer.output_gate=false", "mixer.kind=rwkv7"], "mixer.output_gate has no effect"),
+    (["mixer.state_size=8", "mixer.kind=delta"], "no layer has mamba2"),
+    (["mixer.block=8"], "no layer has diag_attention"),
+    (["model.window=32", "mixer.kind=delta"], "no layer has attention or sliding or softmax"),
+    (["model.kv_heads=2", "mixer.kind=softmax"], "model.kv_heads has no effect"),
+    (["mixer.pattern=[delta, sliding]"], "mixer.pattern has sliding layers, but model.window is 0"),
+    (["mixer.kind=delta", "mixer.pattern=[linear]"], "leave out mixer.kind"),
+    (["mixer.pattern=[linaer]"], "there is no mixer 'linaer'"),
+    (["model.architecture=qwen3", "mixer.kind=flow"], "qwen3 has attention in every layer"),
+  ])
+  func mixersReadTheirKeys(_ assignments: [String], _ expected: String) throws {
+    let text = try problems("", assignments)
+    #expect(text.contains(expected))
+    #expect(text.split(separator: "\n").count { $0.hasPrefix("error:") } == 1)
+  }
+
+  /// The calibrated setting holds for all mixers: what one of them does not read is no mistake.
+  @Test(arguments: MixerName.allCases.filter { $0 != .sliding })
+  func theRecallPresetServesEveryMixer(_ mixer: MixerName) throws {
+    let values = try resolve("preset: mqar", ["mixer.kind=\(mixer.rawValue)"]).values
+    #expect(values.mixer.kind == mixer)
+    let isScalar = mixer == .scalarGate || mixer == .gatedDelta
+    #expect(values.mixer.gate == (isScalar ? .sigmoid : .step))
+    #expect(values.mixer.gateBias == (isScalar || mixer == .gatedLinear ? 4 : 0))
+    let read = values.mixer.keys(readBy: mixer)
+    #expect(values.mixer.outputGate == !read.contains("mixer.output_gate"))
+    // A whole file of it says nothing that nobody reads.
+    #expect(try resolve(resolve("preset: mqar", ["mixer.kind=\(mixer.rawValue)"]).yaml()).values == values)
+  }
+
+  @Test func aPatternReplacesAPresetsMixer() throws {
+    let values = try resolve(
+      "preset: mqar", ["mixer.pattern=[gated_delta, sliding, attention]", "model.window=16"]
+    ).values
+    #expect(values.mixer.kind == .attention)
+    #expect(values.mixer.names(layers: 4) == ["gated_delta", "sliding", "attention", "gated_delta"])
+    #expect(try resolve("preset: base", ["mixer.kind=delta"]).values.model.kvHeads == 8)
+    #expect(try resolve("", ["mixer.kind=gated_delta", "mixer.gate=sigmoid"]).values.mixer.gateBias == 4)
+  }
 }

@@ -12,12 +12,17 @@ extension Checks {
       add(["mixer.pattern"], "there is no mixer '\(name)'", "known: \(known.joined(separator: ", "))")
     }
     let used = Set(mixer.names(layers: configuration.model.layers))
-    let linear = used.subtracting([MixerName.attention.rawValue])
+    let choice = mixer.pattern.isEmpty ? "mixer.kind" : "mixer.pattern"
     checkReaders(used)
-    guard configuration.model.architecture != .llama else { return }
-    if !linear.isEmpty {
+    if used.contains(MixerName.sliding.rawValue), configuration.model.window == 0 {
       add(
-        ["model.architecture"] + (mixer.pattern.isEmpty ? ["mixer.kind"] : ["mixer.pattern"]),
+        [choice, "model.window"], "\(choice) has sliding layers, but model.window is 0",
+        "model.window=\(max(1, configuration.model.context / 4)), for example")
+    }
+    guard configuration.model.architecture != .llama else { return }
+    if used != [MixerName.attention.rawValue] {
+      add(
+        ["model.architecture", choice],
         "\(configuration.model.architecture.rawValue) has attention in every layer",
         "model.architecture=llama")
     }
@@ -30,31 +35,31 @@ extension Checks {
     }
   }
 
-  /// Keys of linear mixers and the mixers that read them; nil is every linear one.
-  private static let readers: [(key: String, mixers: Set<String>?)] = [
-    ("mixer.convolution", nil), ("mixer.value_expansion", nil), ("mixer.output_gate", nil),
-    ("mixer.feature_map", ["linear"]), ("mixer.normalize", ["linear"]),
-    ("mixer.decay", ["retention", "lightning"]),
-    ("mixer.gate", ["scalar_gate", "gated_delta"]),
-    ("mixer.negative_eigenvalues", ["delta", "gated_delta"]),
-  ]
-
   private mutating func checkReaders(_ used: Set<String>) {
+    let mixer = configuration.mixer
+    let read = mixer.keys(readBy: used)
     // A file with every key may repeat the defaults.
-    for (key, mixers) in Self.readers where isChanged(key) {
-      let readers =
-        mixers ?? Set(MixerName.allCases.map(\.rawValue)).subtracting([MixerName.attention.rawValue])
-      guard used.isDisjoint(with: readers) else { continue }
+    for key in MixerChoices.settingKeys where isChanged(key) && !read.contains(key) {
+      let readers = MixerName.allCases.filter { mixer.keys(readBy: $0).contains(key) }
+      let names = readers.map(\.rawValue).joined(separator: " or ")
       add(
-        [key],
-        "\(key) has no effect: no layer has \(mixers.map { $0.sorted().joined(separator: " or ") } ?? "a linear mixer")",
+        [key], "\(key) has no effect: no layer has \(names)" + gateNote(key),
         "leave it out, or choose a mixer with mixer.kind or mixer.pattern")
     }
+  }
+
+  private func gateNote(_ key: String) -> String {
+    key == "mixer.gate_bias" && configuration.mixer.gate == .step
+      ? ", nor scalar_gate or gated_delta with mixer.gate=sigmoid" : ""
   }
 
   /// Whether a key's value is not the built-in one.
   private func isChanged(_ name: String) -> Bool {
     guard let key = ConfigurationSchema.key(named: name) else { return false }
-    return key.read(configuration) != key.read(RunConfiguration())
+    var usual = RunConfiguration()
+    // Their own defaults follow from other keys.
+    usual.model.kvHeads = configuration.model.heads
+    usual.model.attentionBias = configuration.model.architecture == .gpt2
+    return key.read(configuration) != key.read(usual)
   }
 }

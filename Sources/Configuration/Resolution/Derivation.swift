@@ -5,6 +5,7 @@ enum Derivation {
   /// - Parameter pinned: Names of the keys that were set.
   static func apply(to configuration: inout RunConfiguration, pinned: Set<String>) {
     deriveModel(&configuration.model, pinned: pinned)
+    deriveMixer(&configuration, pinned: pinned)
     deriveBatch(&configuration, pinned: pinned)
     deriveSchedule(&configuration, pinned: pinned)
   }
@@ -22,6 +23,28 @@ enum Derivation {
     if !pinned.contains("model.embedding_deviation") { model.embeddingDeviation = model.initialDeviation }
     if !pinned.contains("model.attention_bias") { model.attentionBias = isGPT2 }
     if !pinned.contains("model.mlp_bias") { model.mlpBias = isGPT2 }
+  }
+
+  private static func deriveMixer(_ configuration: inout RunConfiguration, pinned: Set<String>) {
+    guard !pinned.contains("mixer.gate_bias") else { return }
+    let used = Set(configuration.mixer.names(layers: configuration.model.layers))
+    let gated = [MixerName.scalarGate, .gatedDelta].map(\.rawValue)
+    let isSigmoid = configuration.mixer.gate == .sigmoid && !used.isDisjoint(with: gated)
+    configuration.mixer.gateBias = isSigmoid ? 4 : 0
+  }
+
+  /// Takes back what a preset says about mixers that somebody has replaced, so that a preset serves for all of them.
+  static func dropUnread(_ configuration: inout RunConfiguration, _ origins: inout [String: Origin]) {
+    let usual = RunConfiguration()
+    func drop(_ name: String) {
+      guard let key = ConfigurationSchema.key(named: name), let origin = origins[name], !origin.isPersonal
+      else { return }
+      _ = key.write(&configuration, key.read(usual))
+      origins[name] = nil
+    }
+    if !configuration.mixer.pattern.isEmpty { drop("mixer.kind") }
+    let read = configuration.mixer.keys(readBy: configuration.mixer.names(layers: configuration.model.layers))
+    for name in MixerChoices.settingKeys where !read.contains(name) { drop(name) }
   }
 
   private static func deriveBatch(_ configuration: inout RunConfiguration, pinned: Set<String>) {

@@ -44,6 +44,7 @@ public struct ResolvedConfiguration: Sendable, Equatable {
         }
       }
     }
+    Derivation.dropUnread(&values, &origins)
     Derivation.apply(to: &values, pinned: Set(origins.keys))
     for key in ConfigurationSchema.keys where origins[key.name] == nil {
       origins[key.name] = key.derivation.map { .derived(rule: $0) } ?? .builtIn

@@ -2,8 +2,20 @@
 public enum MixerName: String, Sendable, CaseIterable {
   /// Softmax attention.
   case attention
+  /// Softmax attention over `model.window`, where other layers have attention over everything.
+  case sliding
+  /// Softmax attention with the convolutions, norm and gate of linear mixers.
+  case softmax
   /// Linear attention with a feature map.
   case linear
+  /// Linear attention whose denominator is left to the norm.
+  case normAttention = "norm_attention"
+  /// Softmax attention inside blocks.
+  case diagAttention = "diag_attention"
+  /// Flow-Attention.
+  case flow
+  /// Linear attention with learned features.
+  case hedgehog
   /// A fixed decay per head.
   case retention
   /// A fixed decay per head, silu features.
@@ -16,6 +28,10 @@ public enum MixerName: String, Sendable, CaseIterable {
   case delta
   /// The delta rule with a decay.
   case gatedDelta = "gated_delta"
+  /// RWKV-7's layer.
+  case rwkv7
+  /// Mamba-2's layer.
+  case mamba2
 }
 
 /// Features of linear attention.
@@ -25,6 +41,14 @@ public enum FeatureMapName: String, Sendable, CaseIterable {
   case relu
   case silu
   case softmax
+}
+
+/// A spelling of Hedgehog's features.
+public enum HedgehogName: String, Sendable, CaseIterable {
+  case exp
+  case expShifted = "exp_shifted"
+  case softmaxHalves = "softmax_halves"
+  case softmaxJoint = "softmax_joint"
 }
 
 /// A table of fixed decays.
@@ -51,16 +75,24 @@ public struct MixerChoices: Sendable, Equatable {
   public var convolution = 4
   /// Width of value heads over that of key heads.
   public var valueExpansion = 1
+  /// Rows of a head's state in `mamba2`.
+  public var stateSize = 64
   /// A gate on the output.
   public var outputGate = true
-  /// Features of `linear`.
+  /// Features of `linear` and `norm_attention`.
   public var featureMap = FeatureMapName.eluPlusOne
   /// A denominator in `linear`.
   public var normalize = true
+  /// Learned features of `hedgehog`.
+  public var hedgehog = HedgehogName.softmaxHalves
+  /// Tokens of a block in `diag_attention`.
+  public var block = 64
   /// Decays of `retention` and `lightning`.
   public var decay = DecayName.retnet
   /// Decays of `scalar_gate` and `gated_delta`.
   public var gate = GateName.step
+  /// Where biases of gates start.
+  public var gateBias = 0.0
   /// Steps up to 2 in `delta` and `gated_delta`.
   public var negativeEigenvalues = false
 

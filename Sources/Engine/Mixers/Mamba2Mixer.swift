@@ -1,3 +1,4 @@
+import Glibc
 import Kernels
 
 /// What a state space layer has besides heads.
@@ -11,18 +12,32 @@ public struct StateSpaceSettings: Sendable, Equatable {
   /// Steps behind the softplus are kept within these bounds.
   public var stepRange: ClosedRange<Double>
 
-  public init(stateSize: Int, groups: Int, convolution: Int, stepRange: ClosedRange<Double>) {
+  /// A bias of the convolution.
+  public var hasConvolutionBias: Bool
+  /// Biases of the projections.
+  public var hasProjectionBias: Bool
+
+  public init(
+    stateSize: Int, groups: Int, convolution: Int, stepRange: ClosedRange<Double> = 0 ... .infinity,
+    hasConvolutionBias: Bool = true, hasProjectionBias: Bool = false,
+  ) {
     self.stateSize = stateSize
     self.groups = groups
     self.convolution = convolution
     self.stepRange = stepRange
+    self.hasConvolutionBias = hasConvolutionBias
+    self.hasProjectionBias = hasProjectionBias
   }
 }
 
 /// Mamba-2's layer: one projection gives the gate, what goes through the convolution, and the steps.
 ///
+/// Tensors as in Mamba-2's checkpoints: `dt_bias`, `A_log`, `D` [heads], `conv1d` (`.weight` [channels, 1, taps], `.bias`),
+/// `in_proj`, `norm.weight`, `out_proj`.
+///
 /// - SeeAlso: Dao and Gu, "Transformers are SSMs", 2024.
-struct Mamba2Mixer: Mixer {
+struct Mamba2Mixer: CatalogueMixer {
+  static let name = "mamba2"
   private let input: Linear
   private let output: Linear
   private let convolution: Parameter
@@ -36,22 +51,50 @@ struct Mamba2Mixer: Mixer {
   private let settings: StateSpaceSettings
   private let epsilon: Double
 
-  init(
-    _ configuration: ModelConfiguration, _ settings: StateSpaceSettings, prefix: String,
-    _ named: NamedParameters,
-  ) throws {
-    self.settings = settings
-    heads = configuration.heads
-    headDimension = configuration.headDimension
-    epsilon = configuration.normEpsilon
-    input = try named.linear(prefix + "in_proj")
-    output = try named.linear(prefix + "out_proj")
-    convolution = try named(prefix + "conv1d.weight")
-    convolutionBias = named.optional(prefix + "conv1d.bias")
-    rate = try named(prefix + "A_log")
-    stepBias = try named(prefix + "dt_bias")
-    skip = try named(prefix + "D")
-    norm = try named(prefix + "norm.weight")
+  init(_ shape: MixerShape, _ named: (String) throws -> Parameter) throws {
+    let space = shape.stateSpace
+    settings = space
+    heads = shape.heads
+    headDimension = shape.valueWidth
+    epsilon = shape.normEpsilon
+    func linear(_ name: String) throws -> Linear {
+      Linear(
+        weight: try named(name + ".weight"),
+        bias: space.hasProjectionBias ? try named(name + ".bias") : nil)
+    }
+    input = try linear("in_proj")
+    output = try linear("out_proj")
+    convolution = try named("conv1d.weight")
+    convolutionBias = space.hasConvolutionBias ? try named("conv1d.bias") : nil
+    rate = try named("A_log")
+    stepBias = try named("dt_bias")
+    skip = try named("D")
+    norm = try named("norm.weight")
+  }
+
+  static func parameters(_ shape: MixerShape) -> [MixerParameter] {
+    let space = shape.stateSpace
+    let inner = shape.heads * shape.valueWidth
+    let channels = inner + 2 * space.groups * space.stateSize
+    let rows = inner + channels + shape.heads
+    var list: [MixerParameter] = [
+      .vector("dt_bias", shape.heads, .stepBias),
+      // A uniform in [1, 16].
+      .vector("A_log", shape.heads, .uniform { log(1 + 15 * $0) }), .vector("D", shape.heads, .constant(1)),
+      .convolution("conv1d", channels: channels, taps: space.convolution),
+    ]
+    if space.hasConvolutionBias { list.append(.vector("conv1d.bias", channels, .constant(0))) }
+    list.append(.matrix("in_proj", rows, shape.modelDimension))
+    if space.hasProjectionBias { list.append(.vector("in_proj.bias", rows, .constant(0))) }
+    list.append(.vector("norm.weight", inner, .constant(1)))
+    list.append(.matrix("out_proj", shape.modelDimension, inner))
+    if space.hasProjectionBias { list.append(.vector("out_proj.bias", shape.modelDimension, .constant(0))) }
+    return list
+  }
+
+  static func problems(_ shape: MixerShape) -> [String] {
+    let taps = shape.stateSpace.convolution
+    return (2...16).contains(taps) ? [] : ["mamba2 has a convolution of 2 to 16 taps, not \(taps)"]
   }
 
   func callAsFunction(_ x: Tensor, layer: Int, _ context: ForwardContext) -> Tensor {

@@ -69,6 +69,8 @@ public struct ForwardContext {
   public var cache: DecodingCache?
   /// Layers keep only their inputs and run again in the backward; no effect on a tape that does not record.
   public var recomputesLayers = false
+  /// What layers of this pass leave to later ones.
+  var exchange = LayerExchange()
   /// Receives the residual stream: embeddings (not of models of ``MixerBlock``s, which instead report every layer's result),
   /// after each layer but the last, and last after the final norm.
   public var onHiddenState: ((Tensor) -> Void)?
@@ -85,6 +87,14 @@ public struct ForwardContext {
 
   /// Position of the first token given.
   public var position: Int { cache?.count ?? 0 }
+}
+
+/// What layers of one forward pass leave to later ones besides the residual stream.
+final class LayerExchange {
+  /// Values [batch, time, width] of the first RWKV-7 layer.
+  var firstValue: Tensor?
+
+  init(firstValue: Tensor? = nil) { self.firstValue = firstValue }
 }
 
 /// What can be wrong with a model folder.

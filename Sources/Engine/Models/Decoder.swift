@@ -27,6 +27,8 @@ final class Decoder: LanguageModel {
 
   func hiddenStates(_ ids: Tensor, _ context: ForwardContext) -> Tensor {
     let tape = context.tape
+    var context = context
+    context.exchange = LayerExchange()
     var stream = tape.scope("embedding") { embed(ids, context) }
     var update: Tensor?
     for (layer, block) in blocks.enumerated() {
@@ -48,12 +50,17 @@ final class Decoder: LanguageModel {
       return (result.stream, result.update)
     }
     precondition(context.cache == nil && context.onHiddenState == nil, "recomputation is for training alone")
-    let results = context.tape.recomputed([stream] + (update.map { [$0] } ?? [])) { tape, inputs in
+    let carried = context.exchange.firstValue
+    let inputs = [stream] + [update, carried].compactMap { $0 }
+    let results = context.tape.recomputed(inputs) { tape, inputs in
       var inner = context
       inner.tape = tape
-      let result = block(inputs[0], adding: inputs.count > 1 ? inputs[1] : nil, layer: layer, inner)
-      return [result.stream, result.update]
+      inner.exchange = LayerExchange(firstValue: carried == nil ? nil : inputs.last)
+      let result = block(inputs[0], adding: update == nil ? nil : inputs[1], layer: layer, inner)
+      let left = carried == nil ? inner.exchange.firstValue : nil
+      return [result.stream, result.update] + (left.map { [$0] } ?? [])
     }
+    if results.count > 2 { context.exchange.firstValue = results[2] }
     return (results[0], results[1])
   }
 

@@ -18,15 +18,15 @@ public final class DecodingCache {
   /// - Parameter capacity: The most tokens that will be stored; memory is taken at once.
   public init(for configuration: ModelConfiguration, capacity: Int, on device: any OperationDevice) {
     self.capacity = capacity
-    isBounded = configuration.keepsTokens.contains(true)
+    let rows = configuration.cachedRows
+    isBounded = rows.contains { $0 != nil }
     states = [[Tensor]](repeating: [], count: configuration.layers)
-    let shape: Shape = [1, capacity, configuration.keyValueHeads, configuration.headDimension]
-    layers = configuration.keepsTokens.map { keeps in
-      guard keeps else { return nil }
-      return (
-        Tensor(device.allocate(shape.count, of: .float32), shape: shape),
-        Tensor(device.allocate(shape.count, of: .float32), shape: shape)
-      )
+    func room(_ heads: Int, _ width: Int) -> Tensor {
+      let shape: Shape = [1, capacity, heads, width]
+      return Tensor(device.allocate(shape.count, of: .float32), shape: shape)
+    }
+    layers = rows.map { rows in
+      rows.map { (room($0.keyHeads, $0.keyWidth), room($0.valueHeads, $0.valueWidth)) }
     }
   }
 

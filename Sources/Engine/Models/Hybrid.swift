@@ -2,9 +2,10 @@ public import Files
 
 /// Nibble's own family: Llama's blocks with a mixer of choice in every layer.
 ///
-/// config.json has Llama's keys and `mixers`, one name per layer, besides `mixer_*`. Attention layers keep Llama's tensor
-/// names (`model.layers.0.self_attn.q_proj.weight`), linear ones have theirs below `model.layers.0.mixer.` as
-/// ``LinearMixer`` lists them. `rope_theta` null means that nothing rotates.
+/// config.json has Llama's keys and `mixers`, one name per layer, besides `mixer_*`. Where some layers are `sliding`,
+/// `sliding_window` is theirs alone, else that of all softmax attention. Layers of `attention` and `sliding` keep Llama's
+/// tensor names (`model.layers.0.self_attn.q_proj.weight`), others have theirs below `model.layers.0.mixer.` as
+/// ``LinearMixer`` and the mixers of the ``MixerCatalogue`` list them. `rotary` false means that nothing rotates.
 public enum Hybrid: Architecture {
   public static let modelType = "nibble"
   public static let modelTypes = [modelType]
@@ -14,13 +15,11 @@ public enum Hybrid: Architecture {
   public static func configuration(from reader: ConfigurationReader) throws -> ModelConfiguration {
     var configuration = try Llama.rotaryConfiguration(from: reader)
     if try !reader.bool("rotary", default: true) { configuration.rope = nil }
-    if let window = try reader.optionalInteger("sliding_window") {
-      configuration.windows = [Int?](repeating: window, count: configuration.layers)
-    }
     var mixers = MixerSettings(layers: configuration.layers)
     if let kinds = try reader.strings("mixers") { mixers.kinds = kinds }
     mixers.convolution = try reader.optionalInteger("mixer_convolution") ?? mixers.convolution
     mixers.valueExpansion = try reader.optionalInteger("mixer_value_expansion") ?? mixers.valueExpansion
+    mixers.stateSize = try reader.optionalInteger("mixer_state_size") ?? mixers.stateSize
     mixers.hasOutputGate = try reader.bool("mixer_output_gate", default: mixers.hasOutputGate)
     mixers.normalizes = try reader.bool("mixer_normalize", default: mixers.normalizes)
     mixers.allowsNegativeEigenvalues = try reader.bool(
@@ -28,7 +27,10 @@ public enum Hybrid: Architecture {
     mixers.featureMap = try choice("mixer_feature_map", reader) ?? mixers.featureMap
     mixers.gate = try choice("mixer_gate", reader) ?? mixers.gate
     mixers.decay = try choice("mixer_decay", reader) ?? mixers.decay
+    mixers.hedgehog = try choice("mixer_hedgehog", reader) ?? mixers.hedgehog
+    mixers.block = try reader.optionalInteger("mixer_block") ?? mixers.block
     configuration.mixers = mixers
+    configuration.windows = mixers.windows(of: try reader.optionalInteger("sliding_window"))
     return configuration
   }
 
@@ -48,28 +50,35 @@ public enum Hybrid: Architecture {
     let mixers = configuration.mixers
     json["mlp_bias"] = .bool(configuration.mlpBias)
     json["rotary"] = .bool(configuration.rope != nil)
-    json["sliding_window"] = configuration.windows.first.flatMap { $0 }.map { .integer(Int64($0)) } ?? .null
+    json["sliding_window"] =
+      configuration.windows.compactMap { $0 }.first.map { .integer(Int64($0)) } ?? .null
     json["mixers"] = .array(mixers.kinds.map { .string($0) })
     json["mixer_convolution"] = .integer(Int64(mixers.convolution))
     json["mixer_value_expansion"] = .integer(Int64(mixers.valueExpansion))
+    json["mixer_state_size"] = .integer(Int64(mixers.stateSize))
     json["mixer_output_gate"] = .bool(mixers.hasOutputGate)
     json["mixer_normalize"] = .bool(mixers.normalizes)
     json["mixer_negative_eigenvalues"] = .bool(mixers.allowsNegativeEigenvalues)
     json["mixer_feature_map"] = .string(mixers.featureMap.rawValue)
     json["mixer_gate"] = .string(mixers.gate.rawValue)
     json["mixer_decay"] = .string(mixers.decay.rawValue)
+    json["mixer_hedgehog"] = .string(mixers.hedgehog.rawValue)
+    json["mixer_block"] = .integer(Int64(mixers.block))
     return json
   }
 
   public static func parameters(of configuration: ModelConfiguration) -> [ParameterSpecification] {
-    let linear = Set(configuration.mixers.kinds.indices.filter { !configuration.keepsTokens[$0] })
-    // A linear layer's tensors take the place of Llama's projections.
+    let others = Set(
+      configuration.mixers.kinds.indices.filter {
+        MixerCatalogue.mixer(configuration.mixers.kinds[$0]) != nil
+      })
+    // Such a layer's tensors take the place of Llama's projections.
     let list = Llama.parameters(of: configuration)
     var result: [ParameterSpecification] = []
     var done: Set<Int> = []
     for specification in list {
       let parts = specification.name.split(separator: ".")
-      guard parts.count > 3, parts[3] == "self_attn", let layer = Int(parts[2]), linear.contains(layer) else {
+      guard parts.count > 3, parts[3] == "self_attn", let layer = Int(parts[2]), others.contains(layer) else {
         result.append(specification)
         continue
       }
@@ -85,9 +94,9 @@ public enum Hybrid: Architecture {
 
   private static func mixerParameters(
     _ configuration: ModelConfiguration, layer: Int,
-  ) -> [LinearMixerParameter] {
-    guard let kind = LinearMixerCatalogue.kind(configuration.mixers.kinds[layer]) else { return [] }
-    return LinearMixer.parameters(kind, LinearMixerShape(configuration, layer: layer))
+  ) -> [MixerParameter] {
+    MixerCatalogue.mixer(configuration.mixers.kinds[layer])?
+      .parameters(MixerShape(configuration, layer: layer)) ?? []
   }
 
   public static func start(of name: String, _ configuration: ModelConfiguration) -> ParameterStart {
@@ -106,11 +115,8 @@ public enum Hybrid: Architecture {
     _ configuration: ModelConfiguration, _ store: ParameterStore,
   ) throws -> any LanguageModel {
     try Llama.makeModel(configuration, store) { layer, rotation, named in
-      guard let kind = LinearMixerCatalogue.kind(configuration.mixers.kinds[layer]) else { return nil }
-      let shape = LinearMixerShape(configuration, layer: layer, rotation: rotation)
-      return try LinearMixer(kind, shape, epsilon: configuration.normEpsilon) {
-        try named(prefix(layer) + $0)
-      }
+      try MixerCatalogue.mixer(configuration.mixers.kinds[layer])?
+        .init(MixerShape(configuration, layer: layer, rotation: rotation)) { try named(prefix(layer) + $0) }
     }
   }
 }

@@ -123,7 +123,9 @@ public enum Llama: Architecture {
       return .normal(deviation: deviation)
     }
     // Matrices that write to the residual stream start smaller, so that its size does not grow with depth.
-    let writesResidual = name.hasSuffix("o_proj.weight") || name.hasSuffix("down_proj.weight")
+    let writesResidual = ["o_proj.weight", "out_proj.weight", "down_proj.weight"].contains {
+      name.hasSuffix($0)
+    }
     let deviation = configuration.initialDeviation
     return .normal(
       deviation: writesResidual ? deviation / (2 * Double(configuration.layers)).squareRoot() : deviation)

@@ -1,12 +1,10 @@
 public import Files
-import Glibc
 
 /// Mamba-2: state space layers only.
 ///
 /// - SeeAlso: Dao and Gu, "Transformers are SSMs", 2024.
 public enum Mamba2: Architecture {
   public static let modelTypes = ["mamba2"]
-  static let mixer = "mamba2"
 
   public static func className(of modelType: String) -> String { "Mamba2ForCausalLM" }
 
@@ -38,11 +36,12 @@ public enum Mamba2: Architecture {
       initialDeviation: try reader.number("initializer_range", default: 0.1),
       endOfText: try reader.tokens("eos_token_id"), beginOfText: try reader.tokens("bos_token_id").first,
       source: reader.object)
-    configuration.mixers.kinds = [String](repeating: mixer, count: layers)
+    configuration.mixers.kinds = [String](repeating: Mamba2Mixer.name, count: layers)
     configuration.stateSpace = StateSpaceSettings(
       stateSize: try reader.optionalInteger("state_size") ?? 128,
       groups: try reader.optionalInteger("n_groups") ?? 8,
-      convolution: try reader.optionalInteger("conv_kernel") ?? 4, stepRange: try stepRange(reader))
+      convolution: try reader.optionalInteger("conv_kernel") ?? 4, stepRange: try stepRange(reader),
+      hasConvolutionBias: configuration.attentionBias, hasProjectionBias: configuration.mlpBias)
     return configuration
   }
 
@@ -84,29 +83,16 @@ public enum Mamba2: Architecture {
 
   public static func parameters(of configuration: ModelConfiguration) -> [ParameterSpecification] {
     let c = configuration
-    guard let space = c.stateSpace else { return [] }
-    let inner = c.heads * c.headDimension
-    let channels = inner + 2 * space.groups * space.stateSize
     var list = [
       ParameterSpecification(
         "backbone.embeddings.weight", [c.vocabularySize, c.modelDimension], decays: true)
     ]
     for layer in 0..<c.layers {
-      let prefix = "backbone.layers.\(layer)."
-      func add(_ name: String, _ shape: Shape, decays: Bool = false) {
-        list.append(ParameterSpecification(prefix + name, shape, decays: decays))
+      list.append(
+        ParameterSpecification("backbone.layers.\(layer).norm.weight", [c.modelDimension], decays: false))
+      list += Mamba2Mixer.parameters(MixerShape(c, layer: layer)).map {
+        ParameterSpecification(prefix(layer) + $0.name, $0.shape, decays: $0.decays)
       }
-      add("norm.weight", [c.modelDimension])
-      add("mixer.dt_bias", [c.heads])
-      add("mixer.A_log", [c.heads])
-      add("mixer.D", [c.heads])
-      add("mixer.conv1d.weight", [channels, 1, space.convolution])
-      if c.attentionBias { add("mixer.conv1d.bias", [channels]) }
-      add("mixer.in_proj.weight", [inner + channels + c.heads, c.modelDimension], decays: true)
-      if c.mlpBias { add("mixer.in_proj.bias", [inner + channels + c.heads]) }
-      add("mixer.norm.weight", [inner])
-      add("mixer.out_proj.weight", [c.modelDimension, inner], decays: true)
-      if c.mlpBias { add("mixer.out_proj.bias", [c.modelDimension]) }
     }
     list.append(ParameterSpecification("backbone.norm_f.weight", [c.modelDimension], decays: false))
     if !c.tiesEmbeddings {
@@ -116,33 +102,25 @@ public enum Mamba2: Architecture {
     return list
   }
 
+  private static func prefix(_ layer: Int) -> String { "backbone.layers.\(layer).mixer." }
+
   public static func start(of name: String, _ configuration: ModelConfiguration) -> ParameterStart {
-    if name.hasSuffix("dt_bias") { return .stepBias }
-    if name.hasSuffix("A_log") { return .uniform { log(1 + 15 * $0) } }
-    if name.hasSuffix(".D") || name.hasSuffix("norm.weight") || name.hasSuffix("norm_f.weight")
-      || name.hasSuffix(".bias")
-    {
-      return .gainOrBias(name)
-    }
-    if name.hasSuffix("conv1d.weight") {
-      return .convolution(taps: configuration.stateSpace?.convolution ?? 4)
-    }
-    return .normal(deviation: configuration.initialDeviation)
+    if name.hasSuffix(".norm.weight") || name.hasSuffix("norm_f.weight") { return .gainOrBias(name) }
+    // Every layer has the same sizes.
+    let own = Mamba2Mixer.parameters(MixerShape(configuration, layer: 0))
+      .first { name.hasSuffix(".mixer." + $0.name) }
+    return own?.start ?? .normal(deviation: configuration.initialDeviation)
   }
 
   public static func makeModel(
     _ configuration: ModelConfiguration, _ store: ParameterStore,
   ) throws -> any LanguageModel {
-    guard let space = configuration.stateSpace else {
-      throw ModelError.impossible(path: "the configuration", problems: ["it has no state space"])
-    }
     let named = NamedParameters(store)
     let epsilon = configuration.normEpsilon
     let blocks = try (0..<configuration.layers).map { layer in
-      let prefix = "backbone.layers.\(layer)."
-      return MixerBlock(
-        norm: .rms(weight: try named(prefix + "norm.weight"), epsilon: epsilon),
-        mixer: try Mamba2Mixer(configuration, space, prefix: prefix + "mixer.", named))
+      MixerBlock(
+        norm: .rms(weight: try named("backbone.layers.\(layer).norm.weight"), epsilon: epsilon),
+        mixer: try Mamba2Mixer(MixerShape(configuration, layer: layer)) { try named(prefix(layer) + $0) })
     }
     let embedding = try named("backbone.embeddings.weight")
     return Decoder(

@@ -62,7 +62,7 @@ public enum OlmoHybrid: Architecture {
       func add(_ name: String, _ shape: Shape, decays: Bool) {
         list.append(ParameterSpecification(prefix + name, shape, decays: decays))
       }
-      if c.keepsTokens[layer] {
+      if c.mixers.kinds[layer] == MixerSettings.attention {
         let (queries, keys) = (c.heads * c.headDimension, c.keyValueHeads * c.headDimension)
         add("self_attn.q_proj.weight", [queries, c.modelDimension], decays: true)
         add("self_attn.k_proj.weight", [keys, c.modelDimension], decays: true)
@@ -92,9 +92,9 @@ public enum OlmoHybrid: Architecture {
   }
 
   private static func mixerParameters(_ configuration: ModelConfiguration, layer: Int)
-    -> [LinearMixerParameter]
+    -> [MixerParameter]
   {
-    LinearMixer.parameters(GatedDeltaMixer.self, LinearMixerShape(configuration, layer: layer))
+    LinearMixer<GatedDeltaMixer>.parameters(MixerShape(configuration, layer: layer))
   }
 
   /// Some checkpoints name the norm behind attention after its place.
@@ -144,10 +144,10 @@ public enum OlmoHybrid: Architecture {
     let feedForward = FeedForward.gated(
       gate: try named.linear(prefix + "mlp.gate_proj"), up: try named.linear(prefix + "mlp.up_proj"),
       down: try named.linear(prefix + "mlp.down_proj"), activation: configuration.activation)
-    guard configuration.keepsTokens[layer] else {
-      let mixer = try LinearMixer(
-        GatedDeltaMixer.self, LinearMixerShape(configuration, layer: layer), epsilon: outputNormEpsilon
-      ) { try named(prefix + "linear_attn." + $0) }
+    guard configuration.mixers.kinds[layer] == MixerSettings.attention else {
+      var shape = MixerShape(configuration, layer: layer)
+      shape.normEpsilon = outputNormEpsilon
+      let mixer = try LinearMixer<GatedDeltaMixer>(shape) { try named(prefix + "linear_attn." + $0) }
       return PreNormBlock(
         mixerNorm: try norm("attention_layer_norm"), mixer: mixer,
         feedForwardNorm: try norm("feedforward_layer_norm"), feedForward: feedForward)

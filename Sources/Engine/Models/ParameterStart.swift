@@ -7,6 +7,8 @@ public enum ParameterStart: Sendable {
   case constant(Float)
   /// From a uniform number in 0..<1 per element.
   case uniform(@Sendable (Double) -> Double)
+  /// From the element's number.
+  case indexed(@Sendable (Int) -> Float)
 
   /// Gains start at 1, biases at 0.
   static func gainOrBias(_ name: String) -> ParameterStart { .constant(name.hasSuffix(".bias") ? 0 : 1) }
@@ -15,6 +17,11 @@ public enum ParameterStart: Sendable {
   static func convolution(taps: Int) -> ParameterStart {
     let bound = 1 / Double(max(1, taps)).squareRoot()
     return .uniform { (2 * $0 - 1) * bound }
+  }
+
+  /// Identity matrices of this width behind each other.
+  static func identities(width: Int) -> ParameterStart {
+    .indexed { $0 / width % width == $0 % width ? 1 : 0 }
   }
 
   /// The inverse of softplus of steps that are log-uniform in [1e-3, 1e-1].
@@ -29,6 +36,7 @@ public enum ParameterStart: Sendable {
     switch self {
     case .normal(let deviation): return random.normals(count, deviation: deviation)
     case .constant(let value): return [Float](repeating: value, count: count)
+    case .indexed(let value): return (0..<count).map(value)
     case .uniform(let map): return (0..<count).map { Float(map(random.uniform(UInt64($0)))) }
     }
   }

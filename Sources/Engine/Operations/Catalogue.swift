@@ -40,6 +40,7 @@ public enum OperationCatalogue {
     HedgehogFeatures.self,
     HedgehogFeaturesGradient.self,
     SwapAxes.self,
+    BlockNumbers.self,
     Embedding.self,
     EmbeddingGradient.self,
     CrossEntropy.self,

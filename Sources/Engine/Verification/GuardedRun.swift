@@ -18,7 +18,9 @@ struct GuardedRun {
     for index in types.indices where first.outputs[index] != second.outputs[index] {
       problems.append("output \(index): a second run gives other bits")
     }
-    outputs = first.outputs.map { $0.map { Double(Float(bitPattern: $0)) } }
+    outputs = zip(types, first.outputs).map { type, bits in
+      bits.map { type.element == .float32 ? Double(Float(bitPattern: $0)) : Double(Int32(bitPattern: $0)) }
+    }
     self.problems = problems
   }
 
@@ -32,8 +34,8 @@ struct GuardedRun {
       let start = index == 0 ? sample.initialOutput : nil
       return GuardedTensor(
         type,
-        values: start.map { Sample.values($0, count: type.shape.count, seed: "\(sample.label) initial") }
-          ?? [Float](repeating: sentinel, count: type.shape.count), on: device)
+        values: start.map { Sample.values($0, count: type.shape.count, seed: "\(sample.label) initial") },
+        on: device)
     }
     let destinations = Dictionary(
       uniqueKeysWithValues: outputs.enumerated().map { ($0.offset, $0.element.tensor) })
@@ -48,11 +50,19 @@ struct GuardedRun {
     for (index, guarded) in inputs.enumerated() where try !guarded.holdsItsValues(on: device) {
       problems.append("input \(index): changed by the operation")
     }
-    let bits = try outputs.map { try device.read($0.tensor.memory, as: Float.self).map(\.bitPattern) }
-    for (index, output) in bits.enumerated() where output.contains(sentinel.bitPattern) {
+    let bits = try outputs.map { try Self.bits(of: $0.tensor.memory, on: device) }
+    let untouched = types.map { type in
+      type.element == .float32 ? sentinel.bitPattern : UInt32(bitPattern: integerSentinel)
+    }
+    for (index, output) in bits.enumerated() where output.contains(untouched[index]) {
       problems.append("output \(index): an element is never written")
     }
     return (bits, problems)
+  }
+
+  private static func bits(of memory: Memory, on device: any OperationDevice) throws -> [UInt32] {
+    guard memory.element == .int32 else { return try device.read(memory, as: Float.self).map(\.bitPattern) }
+    return try device.read(memory, as: Int32.self).map { UInt32(bitPattern: $0) }
   }
 
   /// A tensor in the middle of a larger memory full of sentinels.
@@ -62,8 +72,9 @@ struct GuardedRun {
     private let margin: Int
     private let values: [Float]
 
-    init(_ type: TensorType, values: [Float], on device: any OperationDevice) {
-      self.values = values
+    /// - Parameter values: Nil leaves the tensor full of sentinels, too.
+    init(_ type: TensorType, values: [Float]?, on device: any OperationDevice) {
+      self.values = values ?? []
       margin = Memory.viewAlignment / type.element.byteCount
       whole = device.allocate(type.shape.count + 2 * margin, of: type.element)
       switch type.element {
@@ -72,7 +83,7 @@ struct GuardedRun {
       case .uint8: device.write([UInt8](repeating: byteSentinel, count: whole.count), to: whole)
       }
       let part = whole.view(from: margin, count: type.shape.count)
-      upload(values, to: part, on: device)
+      if let values { upload(values, to: part, on: device) }
       tensor = Tensor(part, shape: type.shape)
     }
 

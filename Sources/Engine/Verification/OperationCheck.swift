@@ -126,7 +126,8 @@ struct Evaluation {
   ) throws -> Evaluation {
     let read = { (memory: Memory) throws -> [Double] in
       if let exact { return exact(memory) }
-      return try device.read(memory, as: Float.self).map(Double.init)
+      guard memory.element == .int32 else { return try device.read(memory, as: Float.self).map(Double.init) }
+      return try device.read(memory, as: Int32.self).map(Double.init)
     }
     return try run(sample.operation, sample, on: device, read: read)
   }

@@ -43,7 +43,13 @@ import Testing
 
   /// Longer than a piece of the reference.
   private static let recurrences: [KernelBenchmark] = {
-    var list: [KernelBenchmark] = LinearAttentionProblem.Mixer.allCases.flatMap { mixer in
+    var list: [KernelBenchmark] = ComposedMixerProblem.Mixer.allCases.flatMap { mixer in
+      ComposedMixerProblem.Pass.allCases.map { pass in
+        .composedMixer(
+          ComposedMixerProblem(mixer, pass, batch: 2, time: 150, heads: 3, width: 8, valueWidth: 12))
+      }
+    }
+    list += LinearAttentionProblem.Mixer.allCases.flatMap { mixer in
       LinearAttentionProblem.Pass.allCases.map { pass in
         .linearAttention(
           LinearAttentionProblem(mixer, pass, batch: 2, time: 300, heads: 3, width: 8, valueWidth: 12))

@@ -1,6 +1,7 @@
-import Engine
 import Kernels
 import Testing
+
+@testable import Engine
 
 /// Gradients of whole models in double precision.
 @Suite struct ModelGradientTests {
@@ -42,9 +43,22 @@ import Testing
     return result
   }
 
+  /// Every mixer in two layers, and one that hands values on across another.
+  private static let patterns =
+    MixerCatalogue.all.map { [$0.name, $0.name] } + [["rwkv7", MixerSettings.sliding, "rwkv7"]]
+
   @Test(arguments: TinyModel.allCases)
   func everyParameterMatchesFiniteDifferences(kind: TinyModel) throws {
-    let model = try kind.make(on: device, trains: true)
+    try expectFiniteDifferences(kind.configuration(), "\(kind)")
+  }
+
+  @Test(arguments: patterns)
+  func everyParameterOfAMixerMatchesFiniteDifferences(kinds: [String]) throws {
+    try expectFiniteDifferences(TinyModel.hybrid(kinds), "\(kinds)")
+  }
+
+  private func expectFiniteDifferences(_ configuration: ModelConfiguration, _ comment: String) throws {
+    let model = try TinyModel.make(configuration, on: device, trains: true)
     var labels = TinyTokens.ids(Self.batch * Self.time, seed: 8)
     labels[4] = -100
     let (tape, start) = loss(model, labels, recording: true)
@@ -60,17 +74,17 @@ import Testing
         // The difference's own error: h^4 and 1e-16 / h of rounding.
         #expect(
           abs(gradients[element] - expected) <= 1e-8 + 1e-6 * abs(expected),
-          "\(kind) \(parameter.name)[\(element)]: \(gradients[element]), finite difference \(expected)")
+          "\(comment) \(parameter.name)[\(element)]: \(gradients[element]), finite difference \(expected)")
       }
     }
     #expect(largest > 1e-3)
   }
 
-  @Test(arguments: TinyModel.allCases)
-  func recomputedLayersGiveTheSameBits(kind: TinyModel) throws {
+  @Test(arguments: TinyModel.allCases.map { $0.configuration() } + patterns.map { TinyModel.hybrid($0) })
+  func recomputedLayersGiveTheSameBits(configuration: ModelConfiguration) throws {
     let labels = TinyTokens.ids(Self.batch * Self.time, seed: 8)
     let gradients = try [false, true].map { recomputes in
-      let model = try kind.make(on: device, trains: true)
+      let model = try TinyModel.make(configuration, on: device, trains: true)
       let (tape, start) = loss(model, labels, recording: true, recomputes: recomputes)
       tape.backward(from: start)
       return try model.parameters.parameters.map { device.values(try #require($0.gradient)) }

@@ -45,8 +45,26 @@ enum TinyModel: String, CaseIterable, Sendable {
   func make(
     on device: any OperationDevice, layers: Int = 2, trains: Bool = false, seed: UInt64 = 5,
   ) throws -> any LanguageModel {
-    let model = try ModelInitialization.make(
-      configuration(layers: layers), seed: seed, on: device, trains: trains)
+    try Self.make(configuration(layers: layers), on: device, trains: trains, seed: seed)
+  }
+
+  /// A hybrid with every mixer's sizes small, so that blocks and windows end inside short sequences.
+  static func hybrid(_ kinds: [String]) -> ModelConfiguration {
+    var configuration = TinyModel.llama.configuration(layers: kinds.count)
+    configuration.architecture = Hybrid.modelType
+    configuration.mixers.kinds = kinds
+    configuration.mixers.block = 4
+    configuration.mixers.stateSize = 6
+    if kinds.contains(MixerSettings.sliding) { configuration.windows = configuration.mixers.windows(of: 3) }
+    return configuration
+  }
+
+  /// The model with all parameters random.
+  static func make(
+    _ configuration: ModelConfiguration, on device: any OperationDevice, trains: Bool = false,
+    seed: UInt64 = 5,
+  ) throws -> any LanguageModel {
+    let model = try ModelInitialization.make(configuration, seed: seed, on: device, trains: trains)
     for parameter in model.parameters.parameters where !parameter.decays {
       let noise = CounterRandom(seed: seed, stream: "\(parameter.name) in tests")
         .normals(parameter.shape.count, deviation: 0.2)

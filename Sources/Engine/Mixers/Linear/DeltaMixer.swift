@@ -7,13 +7,13 @@ struct DeltaMixer: LinearMixerKind {
   static let name = "delta"
   private let step: DeltaStep
 
-  static func parameters(_ shape: LinearMixerShape) -> [LinearMixerParameter] { DeltaStep.parameters(shape) }
+  static func parameters(_ shape: MixerShape) -> [MixerParameter] { DeltaStep.parameters(shape) }
 
-  init(_ shape: LinearMixerShape, _ named: (String) throws -> Parameter) throws {
+  init(_ shape: MixerShape, _ named: (String) throws -> Parameter) throws {
     step = try DeltaStep(shape, named)
   }
 
-  func callAsFunction(_ operands: LinearMixerOperands, _ tape: Tape) -> (output: Tensor, state: Tensor) {
+  func callAsFunction(_ operands: LinearMixerOperands, _ tape: Tape) -> (output: Tensor, states: [Tensor]) {
     step(operands, gate: nil, tape)
   }
 }
@@ -26,16 +26,16 @@ struct GatedDeltaMixer: LinearMixerKind {
   private let step: DeltaStep
   private let gate: TokenDecay
 
-  static func parameters(_ shape: LinearMixerShape) -> [LinearMixerParameter] {
+  static func parameters(_ shape: MixerShape) -> [MixerParameter] {
     DeltaStep.parameters(shape) + TokenDecay.parameters(shape)
   }
 
-  init(_ shape: LinearMixerShape, _ named: (String) throws -> Parameter) throws {
+  init(_ shape: MixerShape, _ named: (String) throws -> Parameter) throws {
     step = try DeltaStep(shape, named)
     gate = try TokenDecay(shape, named)
   }
 
-  func callAsFunction(_ operands: LinearMixerOperands, _ tape: Tape) -> (output: Tensor, state: Tensor) {
+  func callAsFunction(_ operands: LinearMixerOperands, _ tape: Tape) -> (output: Tensor, states: [Tensor]) {
     step(operands, gate: gate(operands, tape), tape)
   }
 }
@@ -46,11 +46,11 @@ private struct DeltaStep {
   private let largest: Double
   private let scale: Float
 
-  static func parameters(_ shape: LinearMixerShape) -> [LinearMixerParameter] {
+  static func parameters(_ shape: MixerShape) -> [MixerParameter] {
     [.matrix("b_proj", shape.heads, shape.modelDimension)]
   }
 
-  init(_ shape: LinearMixerShape, _ named: (String) throws -> Parameter) throws {
+  init(_ shape: MixerShape, _ named: (String) throws -> Parameter) throws {
     projection = try named("b_proj.weight")
     largest = shape.settings.allowsNegativeEigenvalues ? 2 : 1
     scale = 1 / Float(shape.keyWidth).squareRoot()
@@ -58,7 +58,7 @@ private struct DeltaStep {
 
   func callAsFunction(
     _ operands: LinearMixerOperands, gate: Tensor?, _ tape: Tape,
-  ) -> (output: Tensor, state: Tensor) {
+  ) -> (output: Tensor, states: [Tensor]) {
     let largest = largest
     let beta = tape.apply(
       Pointwise(PointwiseProgram(inputs: 1) { [Activation.sigmoid($0[0]) * largest] }),
@@ -66,6 +66,6 @@ private struct DeltaStep {
     let result = tape.gatedDeltaRule(
       query: tape.l2Normalize(operands.query), key: tape.l2Normalize(operands.key), value: operands.value,
       beta: beta, gate: gate, scale: scale, initialState: operands.state, documents: operands.documents)
-    return (result.output, result.finalState)
+    return (result.output, [result.finalState])
   }
 }

@@ -5,9 +5,7 @@ struct LinearAttentionMixer: LinearMixerKind {
   static let name = "linear"
   private let options: LinearAttentionOptions
 
-  static func parameters(_ shape: LinearMixerShape) -> [LinearMixerParameter] { [] }
-
-  init(_ shape: LinearMixerShape, _ named: (String) throws -> Parameter) throws {
+  init(_ shape: MixerShape, _ named: (String) throws -> Parameter) throws {
     let settings = shape.settings
     // A denominator takes every scale away but its epsilon's.
     options = LinearAttentionOptions(
@@ -15,10 +13,10 @@ struct LinearAttentionMixer: LinearMixerKind {
       scale: settings.normalizes ? 1 : 1 / Float(shape.keyWidth).squareRoot(), epsilon: 1e-6)
   }
 
-  func callAsFunction(_ operands: LinearMixerOperands, _ tape: Tape) -> (output: Tensor, state: Tensor) {
+  func callAsFunction(_ operands: LinearMixerOperands, _ tape: Tape) -> (output: Tensor, states: [Tensor]) {
     let result = tape.linearAttention(
       query: operands.query, key: operands.key, value: operands.value, options: options,
       initialState: operands.state, documents: operands.documents)
-    return (result.output, result.finalState)
+    return (result.output, [result.finalState])
   }
 }

@@ -3,9 +3,10 @@
 /// q, k and v are projections, each through a short causal convolution with silu where the settings have one; the norm is
 /// an RMS norm per head. The tensors' names: `q_proj`, `k_proj`, `v_proj`, `o_proj`, `g_proj` (`.weight`), `q_conv1d`,
 /// `k_conv1d`, `v_conv1d` (`.weight` [channels, 1, taps]), `o_norm.weight`, and those of the kind.
-struct LinearMixer: Mixer {
-  private let kind: any LinearMixerKind
-  private let shape: LinearMixerShape
+struct LinearMixer<Kind: LinearMixerKind>: CatalogueMixer {
+  static var name: String { Kind.name }
+  private let kind: Kind
+  private let shape: MixerShape
   private let query: Linear
   private let key: Linear
   private let value: Linear
@@ -13,16 +14,10 @@ struct LinearMixer: Mixer {
   private let gate: Linear?
   private let norm: Parameter
   private let convolutions: [Parameter]
-  private let epsilon: Double
 
-  /// - Parameter named: The layer's parameters by their names below its prefix.
-  init(
-    _ kind: any LinearMixerKind.Type, _ shape: LinearMixerShape, epsilon: Double,
-    _ named: (String) throws -> Parameter,
-  ) throws {
+  init(_ shape: MixerShape, _ named: (String) throws -> Parameter) throws {
     self.shape = shape
-    self.epsilon = epsilon
-    self.kind = try kind.init(shape, named)
+    kind = try Kind(shape, named)
     query = Linear(weight: try named("q_proj.weight"))
     key = Linear(weight: try named("k_proj.weight"))
     value = Linear(weight: try named("v_proj.weight"))
@@ -33,28 +28,25 @@ struct LinearMixer: Mixer {
       shape.settings.convolution > 0 ? try ["q", "k", "v"].map { try named($0 + "_conv1d.weight") } : []
   }
 
-  /// All tensors of a layer.
-  static func parameters(_ kind: any LinearMixerKind.Type, _ shape: LinearMixerShape)
-    -> [LinearMixerParameter]
-  {
+  static func parameters(_ shape: MixerShape) -> [MixerParameter] {
     let (keys, values) = (shape.keyHeads * shape.keyWidth, shape.heads * shape.valueWidth)
     let taps = shape.settings.convolution
-    var list: [LinearMixerParameter] = [
+    var list: [MixerParameter] = [
       .matrix("q_proj", keys, shape.modelDimension), .matrix("k_proj", keys, shape.modelDimension),
       .matrix("v_proj", values, shape.modelDimension),
     ]
     if taps > 0 {
       list += zip(["q", "k", "v"], [keys, keys, values]).map { name, channels in
-        .init(
-          name: name + "_conv1d.weight", shape: [channels, 1, taps], decays: false,
-          start: .convolution(taps: taps))
+        .convolution(name + "_conv1d", channels: channels, taps: taps)
       }
     }
     if shape.settings.hasOutputGate { list.append(.matrix("g_proj", values, shape.modelDimension)) }
     list.append(.vector("o_norm.weight", shape.valueWidth, .constant(1)))
     list.append(.matrix("o_proj", shape.modelDimension, values))
-    return list + kind.parameters(shape)
+    return list + Kind.parameters(shape)
   }
+
+  static func cachedRows(_ shape: MixerShape) -> CachedRows? { Kind.cachedRows(shape) }
 
   func callAsFunction(_ x: Tensor, layer: Int, _ context: ForwardContext) -> Tensor {
     let tape = context.tape
@@ -73,10 +65,11 @@ struct LinearMixer: Mixer {
     let operands = LinearMixerOperands(
       x: x, query: parts[0].reshaped(to: Shape(front + [shape.keyHeads, shape.keyWidth])),
       key: parts[1].reshaped(to: Shape(front + [shape.keyHeads, shape.keyWidth])),
-      value: parts[2].reshaped(to: Shape(front + [shape.heads, shape.valueWidth])), state: kept.last,
-      position: context.position, documents: context.documents)
-    let (mixed, state) = kind(operands, tape)
-    context.cache?.keep(states + [state], layer: layer)
+      value: parts[2].reshaped(to: Shape(front + [shape.heads, shape.valueWidth])),
+      states: Array(kept.dropFirst(convolutions.count)), position: context.position,
+      documents: context.documents, cache: context.cache, layer: layer)
+    let (mixed, further) = kind(operands, tape)
+    context.cache?.keep(states + further, layer: layer)
     let merged = finished(mixed, x, tape).reshaped(to: Shape(front + [shape.heads * shape.valueWidth]))
     return output(merged, tape)
   }
@@ -84,9 +77,9 @@ struct LinearMixer: Mixer {
   /// The norm per head and the gate.
   private func finished(_ mixed: Tensor, _ x: Tensor, _ tape: Tape) -> Tensor {
     let weight = tape.parameter(norm)
-    guard let gate else { return tape.rmsNorm(mixed, weight: weight, epsilon: epsilon) }
+    guard let gate else { return tape.rmsNorm(mixed, weight: weight, epsilon: shape.normEpsilon) }
     return tape.gatedRMSNorm(
-      mixed, gate: gate(x, tape).reshaped(to: mixed.shape), weight: weight, epsilon: epsilon,
+      mixed, gate: gate(x, tape).reshaped(to: mixed.shape), weight: weight, epsilon: shape.normEpsilon,
       order: .normThenGate)
   }
 }

@@ -1,77 +1,28 @@
-/// A recurrence between queries, keys and values that a layer can be configured with.
+/// A form of attention between queries, keys and values that ``LinearMixer`` makes a layer of.
 ///
-/// ``LinearMixer`` makes a layer of it: projections, short convolutions, norm and gate of the output are the same for all.
-/// Adding one is one file with a conforming type and one line in ``LinearMixerCatalogue``.
+/// Projections, short convolutions, norm and gate of the output are the same for all.
 protocol LinearMixerKind {
   /// The name in configurations, for example `gated_delta`.
   static var name: String { get }
 
   /// The tensors that this kind has besides the common ones.
-  static func parameters(_ shape: LinearMixerShape) -> [LinearMixerParameter]
+  static func parameters(_ shape: MixerShape) -> [MixerParameter]
+
+  /// The rows that generation keeps of every token; nil where states have a constant size.
+  static func cachedRows(_ shape: MixerShape) -> CachedRows?
 
   /// - Parameter named: The layer's parameters by their short names.
-  init(_ shape: LinearMixerShape, _ named: (String) throws -> Parameter) throws
+  init(_ shape: MixerShape, _ named: (String) throws -> Parameter) throws
 
   /// Mixes positions.
   ///
-  /// - Returns: The output [batch, time, heads, value width] and the state for the next token.
-  func callAsFunction(_ operands: LinearMixerOperands, _ tape: Tape) -> (output: Tensor, state: Tensor)
+  /// - Returns: The output [batch, time, heads, value width] and the states for the next token.
+  func callAsFunction(_ operands: LinearMixerOperands, _ tape: Tape) -> (output: Tensor, states: [Tensor])
 }
 
-enum LinearMixerCatalogue {
-  static var all: [any LinearMixerKind.Type] {
-    [
-      LinearAttentionMixer.self, RetentionMixer.self, LightningMixer.self, ScalarGateMixer.self,
-      DeltaMixer.self, GatedDeltaMixer.self, GatedLinearMixer.self,
-    ]
-  }
-
-  static func kind(_ name: String) -> (any LinearMixerKind.Type)? { all.first { $0.name == name } }
-}
-
-/// Sizes of one layer.
-struct LinearMixerShape {
-  let modelDimension: Int
-  /// Heads of values.
-  let heads: Int
-  /// Heads of queries and keys; `heads` is a multiple of it.
-  let keyHeads: Int
-  let keyWidth: Int
-  let valueWidth: Int
-  let layer: Int
-  let layers: Int
-  let settings: MixerSettings
-  /// The model's rotation of queries and keys; nil where it has none, and while tensors are only listed.
-  let rotation: RotaryPositions?
-
-  init(_ configuration: ModelConfiguration, layer: Int, rotation: RotaryPositions? = nil) {
-    modelDimension = configuration.modelDimension
-    settings = configuration.mixers
-    heads = settings.heads?.heads ?? configuration.heads
-    keyHeads = settings.heads?.keyHeads ?? configuration.heads
-    keyWidth = settings.heads?.keyWidth ?? configuration.headDimension
-    valueWidth = settings.heads?.valueWidth ?? configuration.headDimension * settings.valueExpansion
-    self.layer = layer
-    layers = configuration.layers
-    self.rotation = rotation
-  }
-}
-
-/// A tensor of a layer under its name below the layer's prefix.
-struct LinearMixerParameter {
-  let name: String
-  let shape: Shape
-  let decays: Bool
-  /// Nil for normal values of the model's deviation.
-  let start: ParameterStart?
-
-  static func matrix(_ name: String, _ out: Int, _ input: Int) -> LinearMixerParameter {
-    .init(name: name + ".weight", shape: [out, input], decays: true, start: nil)
-  }
-
-  static func vector(_ name: String, _ count: Int, _ start: ParameterStart) -> LinearMixerParameter {
-    .init(name: name, shape: [count], decays: false, start: start)
-  }
+extension LinearMixerKind {
+  static func parameters(_ shape: MixerShape) -> [MixerParameter] { [] }
+  static func cachedRows(_ shape: MixerShape) -> CachedRows? { nil }
 }
 
 /// What a recurrence reads.
@@ -83,12 +34,18 @@ struct LinearMixerOperands {
   let key: Tensor
   /// [batch, time, heads, value width].
   let value: Tensor
-  /// The state that the last call returned; nil at the start of a sequence.
-  let state: Tensor?
+  /// The states that the last call returned; empty at the start of a sequence.
+  let states: [Tensor]
   /// Position of the first token.
   let position: Int
   /// int32 [batch, time].
   let documents: Tensor?
+  /// Where generation keeps rows of every token; nil when the whole sequence is given.
+  let cache: DecodingCache?
+  let layer: Int
+
+  /// The state of a kind that has one.
+  var state: Tensor? { states.first }
 
   /// `x w^T` as [batch, time, heads].
   func perHead(_ weight: Parameter, _ tape: Tape) -> Tensor { tape.linear(x, weight: tape.parameter(weight)) }

@@ -9,16 +9,14 @@ struct RetentionMixer: LinearMixerKind {
   private let scale: Float
   private let rotation: RotaryPositions?
 
-  static func parameters(_ shape: LinearMixerShape) -> [LinearMixerParameter] { [] }
-
-  init(_ shape: LinearMixerShape, _ named: (String) throws -> Parameter) throws {
+  init(_ shape: MixerShape, _ named: (String) throws -> Parameter) throws {
     decays = shape.settings.decay.logDecays(heads: shape.heads, layer: shape.layer, layers: shape.layers)
       .map { Float($0) }
     scale = 1 / Float(shape.keyWidth).squareRoot()
     rotation = shape.rotation
   }
 
-  func callAsFunction(_ operands: LinearMixerOperands, _ tape: Tape) -> (output: Tensor, state: Tensor) {
+  func callAsFunction(_ operands: LinearMixerOperands, _ tape: Tape) -> (output: Tensor, states: [Tensor]) {
     func turned(_ x: Tensor) -> Tensor { rotation?.rotate(x, from: operands.position, tape) ?? x }
     return fixedDecay(
       query: turned(operands.query), key: turned(operands.key), value: operands.value, decays: decays,
@@ -34,15 +32,13 @@ struct LightningMixer: LinearMixerKind {
   private let decays: [Float]
   private let hasConvolution: Bool
 
-  static func parameters(_ shape: LinearMixerShape) -> [LinearMixerParameter] { [] }
-
-  init(_ shape: LinearMixerShape, _ named: (String) throws -> Parameter) throws {
+  init(_ shape: MixerShape, _ named: (String) throws -> Parameter) throws {
     decays = shape.settings.decay.logDecays(heads: shape.heads, layer: shape.layer, layers: shape.layers)
       .map { Float($0) }
     hasConvolution = shape.settings.convolution > 0
   }
 
-  func callAsFunction(_ operands: LinearMixerOperands, _ tape: Tape) -> (output: Tensor, state: Tensor) {
+  func callAsFunction(_ operands: LinearMixerOperands, _ tape: Tape) -> (output: Tensor, states: [Tensor]) {
     // The convolution has its own silu.
     func features(_ x: Tensor) -> Tensor { hasConvolution ? x : tape.activation(.silu, x) }
     return fixedDecay(
@@ -56,12 +52,12 @@ extension LinearMixerKind {
   func fixedDecay(
     query: Tensor, key: Tensor, value: Tensor, decays: [Float], scale: Float, _ operands: LinearMixerOperands,
     _ tape: Tape,
-  ) -> (output: Tensor, state: Tensor) {
+  ) -> (output: Tensor, states: [Tensor]) {
     let gate = Tensor(tape.device.allocate(decays.count, of: .float32), shape: [decays.count])
     tape.device.writeSmall(decays, to: gate.memory)
     let result = tape.scalarGatedLinearAttention(
       query: query, key: key, value: value, gate: gate, scale: scale, initialState: operands.state,
       documents: operands.documents)
-    return (result.output, result.finalState)
+    return (result.output, [result.finalState])
   }
 }

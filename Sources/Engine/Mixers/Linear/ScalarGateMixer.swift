@@ -8,19 +8,19 @@ struct ScalarGateMixer: LinearMixerKind {
   private let gate: TokenDecay
   private let scale: Float
 
-  static func parameters(_ shape: LinearMixerShape) -> [LinearMixerParameter] { TokenDecay.parameters(shape) }
+  static func parameters(_ shape: MixerShape) -> [MixerParameter] { TokenDecay.parameters(shape) }
 
-  init(_ shape: LinearMixerShape, _ named: (String) throws -> Parameter) throws {
+  init(_ shape: MixerShape, _ named: (String) throws -> Parameter) throws {
     gate = try TokenDecay(shape, named)
     scale = 1 / Float(shape.keyWidth).squareRoot()
   }
 
-  func callAsFunction(_ operands: LinearMixerOperands, _ tape: Tape) -> (output: Tensor, state: Tensor) {
+  func callAsFunction(_ operands: LinearMixerOperands, _ tape: Tape) -> (output: Tensor, states: [Tensor]) {
     let result = tape.scalarGatedLinearAttention(
       query: operands.query, key: operands.key, value: operands.value, gate: gate(operands, tape),
       scale: scale,
       initialState: operands.state, documents: operands.documents)
-    return (result.output, result.finalState)
+    return (result.output, [result.finalState])
   }
 }
 
@@ -35,14 +35,16 @@ enum TokenDecay {
   enum Form: String, Sendable, CaseIterable {
     /// `-exp(A_log) softplus(a_proj x + dt_bias)`: memories from a fraction of a token to thousands.
     case step
-    /// `log(sigmoid(a_proj x + bias))`, the bias starting at 4: long memories at first.
+    /// `log(sigmoid(a_proj x + bias))`; a bias that starts at 4 gives long memories at first.
     case sigmoid
   }
 
-  static func parameters(_ shape: LinearMixerShape) -> [LinearMixerParameter] {
-    let projection = LinearMixerParameter.matrix("a_proj", shape.heads, shape.modelDimension)
+  static func parameters(_ shape: MixerShape) -> [MixerParameter] {
+    let projection = MixerParameter.matrix("a_proj", shape.heads, shape.modelDimension)
     switch shape.settings.gate {
-    case .sigmoid: return [projection, .vector("a_proj.bias", shape.heads, .constant(4))]
+    case .sigmoid:
+      let start = ParameterStart.constant(Float(shape.settings.gateBias))
+      return [projection, .vector("a_proj.bias", shape.heads, start)]
     case .step:
       // A uniform in (0, 16], steps log-uniform in [1e-3, 1e-1].
       return [
@@ -52,7 +54,7 @@ enum TokenDecay {
     }
   }
 
-  init(_ shape: LinearMixerShape, _ named: (String) throws -> Parameter) throws {
+  init(_ shape: MixerShape, _ named: (String) throws -> Parameter) throws {
     switch shape.settings.gate {
     case .sigmoid:
       self = .sigmoid(projection: Linear(weight: try named("a_proj.weight"), bias: try named("a_proj.bias")))

@@ -20,11 +20,45 @@ extension Tape {
     documents: Tensor? = nil,
   ) -> Tensor {
     precondition(isCausal || documents == nil, "flow attention over all tokens knows no documents")
+    if isCausal {
+      return causalFlowAttention(
+        query: query, key: key, value: value, epsilon: epsilon, documents: documents
+      ).output
+    }
+    return Flow(
+      tape: self, query: activation(.sigmoid, query), key: activation(.sigmoid, key), epsilon: epsilon,
+      documents: nil
+    ).full(value)
+  }
+
+  /// The causal form of ``flowAttention(query:key:value:isCausal:epsilon:documents:)`` in parts of a sequence.
+  ///
+  /// - Parameter initialStates: What the call before returned; empty at the start.
+  /// - Returns: The output [batch, time, heads, v] and the running sums behind the last token: of tokens, keys, queries, keys
+  ///   by what they give, queries by what they take, competition, and last keys by values [batch, heads, k, v].
+  public func causalFlowAttention(
+    query: Tensor, key: Tensor, value: Tensor, epsilon: Double = 1e-6, initialStates: [Tensor] = [],
+    documents: Tensor? = nil,
+  ) -> (output: Tensor, states: [Tensor]) {
     let flow = Flow(
       tape: self, query: activation(.sigmoid, query), key: activation(.sigmoid, key), epsilon: epsilon,
       documents: documents)
-    return isCausal ? flow.causal(value) : flow.full(value)
+    let sums = RunningSums(initialStates)
+    return (flow.causal(value, sums), sums.final)
   }
+}
+
+/// The states of the sums of one call, in the order in which they are taken.
+private final class RunningSums {
+  private let initial: [Tensor]
+  private(set) var final: [Tensor] = []
+
+  init(_ initial: [Tensor]) { self.initial = initial }
+
+  /// What the next sum starts from.
+  var next: Tensor? { initial.isEmpty ? nil : initial[final.count] }
+
+  func append(_ state: Tensor) { final.append(state) }
 }
 
 /// One call of flow attention; q and k are features.
@@ -37,33 +71,35 @@ private struct Flow {
 
   // MARK: Causal
 
-  func causal(_ value: Tensor) -> Tensor {
+  func causal(_ value: Tensor, _ sums: RunningSums) -> Tensor {
     let front = Shape(Array(query.shape.dimensions.dropLast()))
     let ones = tape.filled(Shape(front.dimensions + [1]), with: 1)
     // The number of tokens so far in the document.
-    let count = running(ones, ones, ones)
-    let incoming = pointwise([count, conserved(query, key, ones)]) { $0[0] / $0[1] }
-    let outgoing = pointwise([count, conserved(key, query, ones)]) { $0[0] / $0[1] }
-    let sink = pointwise([conserved(query, key, outgoing), count]) { $0[0] / $0[1] }
-    let source = pointwise([conserved(key, query, incoming), count]) { values in
+    let count = running(ones, ones, ones, sums)
+    let incoming = pointwise([count, conserved(query, key, ones, sums)]) { $0[0] / $0[1] }
+    let outgoing = pointwise([count, conserved(key, query, ones, sums)]) { $0[0] / $0[1] }
+    let sink = pointwise([conserved(query, key, outgoing, sums), count]) { $0[0] / $0[1] }
+    let source = pointwise([conserved(key, query, incoming, sums), count]) { values in
       (values[0] / values[1]).minimum(values[0].constant(1)).maximum(values[0].constant(-1)).exp()
     }
-    let competition = pointwise([count, source, running(ones, ones, source)]) { $0[0] * $0[1] / $0[2] }
+    let competition = pointwise([count, source, running(ones, ones, source, sums)]) { $0[0] * $0[1] / $0[2] }
     let weighted = tape.scaleRows(query, by: pointwise([incoming, count]) { $0[0] / $0[1] })
-    let output = running(weighted, key, tape.scaleRows(value, by: competition))
+    let output = running(weighted, key, tape.scaleRows(value, by: competition), sums)
     return tape.scaleRows(output, by: tape.activation(.sigmoid, sink))
   }
 
   /// `sum over s <= t of (q_t . k_s) v_s`.
-  private func running(_ query: Tensor, _ key: Tensor, _ value: Tensor) -> Tensor {
-    tape.scalarGatedLinearAttention(query: query, key: key, value: value, scale: 1, documents: documents)
-      .output
+  private func running(_ query: Tensor, _ key: Tensor, _ value: Tensor, _ sums: RunningSums) -> Tensor {
+    let result = tape.scalarGatedLinearAttention(
+      query: query, key: key, value: value, scale: 1, initialState: sums.next, documents: documents)
+    sums.append(result.finalState)
+    return result.output
   }
 
   /// `(a_t + e) . (sum over s <= t of b_s w_s + e)`, one number per token and head.
-  private func conserved(_ a: Tensor, _ b: Tensor, _ weights: Tensor) -> Tensor {
+  private func conserved(_ a: Tensor, _ b: Tensor, _ weights: Tensor, _ sums: RunningSums) -> Tensor {
     let shifted = shifted(a)
-    return plusEpsilon(running(shifted, b, weights), shifted)
+    return plusEpsilon(running(shifted, b, weights, sums), shifted)
   }
 
   // MARK: Over all tokens

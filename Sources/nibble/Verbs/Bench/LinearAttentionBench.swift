@@ -10,7 +10,9 @@ struct LinearAttentionBench: Verb {
     discussion: """
       Work counts what the token by token form does with the state; the chunked form, which is what runs, does more. One \
       whole head of every result is checked against the definition. Decoding times one token behind a state, whatever \
-      --time says.
+      --time says. What norm_attention, diag_attention, flow and hedgehog do between queries, keys and values and the \
+      output is several operations, and their backward is timed with the forward ("step"). lightning has the recurrence \
+      of retention, mamba2 that of scalar_gate.
 
       EXAMPLES
         nibble bench linear-attention --time 512-4096*2
@@ -40,7 +42,10 @@ struct LinearAttentionBench: Verb {
   var pass = NameList(LinearAttentionProblem.Pass.allCases.map(\.rawValue))
   @Flag(help: "Also time causal softmax attention of the same lengths, in alternation.") var attention = false
 
-  private static var mixerNames: [String] { LinearAttentionProblem.Mixer.allCases.map(\.rawValue) }
+  private static var mixerNames: [String] {
+    LinearAttentionProblem.Mixer.allCases.map(\.rawValue)
+      + ComposedMixerProblem.Mixer.allCases.map(\.rawValue)
+  }
 
   func validate() throws {
     let widest = LinearAttentionProblem.largestWidth
@@ -50,6 +55,9 @@ struct LinearAttentionBench: Verb {
       }
     }
     guard attention else { return }
+    if let name = mixers.names.first(where: { ComposedMixerProblem.Mixer(rawValue: $0) != nil }) {
+      throw ValidationError("--attention is timed beside single recurrences; leave \(name) out of --mixers.")
+    }
     if valueWidth != nil {
       throw ValidationError("--attention needs values as wide as keys; give --width alone.")
     }
@@ -62,30 +70,47 @@ struct LinearAttentionBench: Verb {
     }
   }
 
-  private var problems: [LinearAttentionProblem] {
-    let passes = pass.names.compactMap { LinearAttentionProblem.Pass(rawValue: $0) }
-    let mixers = mixers.names.compactMap { LinearAttentionProblem.Mixer(rawValue: $0) }
-    let shapes = width.values.flatMap { width in
+  private typealias Sizes = (width: Int, valueWidth: Int, heads: Int, batch: Int)
+
+  private var sizes: [Sizes] {
+    width.values.flatMap { width in
       (valueWidth?.values ?? [width]).flatMap { valueWidth in
         heads.values.flatMap { heads in batch.values.map { (width, valueWidth, heads, $0) } }
       }
     }
-    return shapes.flatMap { width, valueWidth, heads, batch in
-      mixers.flatMap { mixer in
-        passes.flatMap { pass in
-          (pass == .decode ? [1] : time.values).map {
-            LinearAttentionProblem(
-              mixer, pass, batch: batch, time: $0, heads: heads, width: width, valueWidth: valueWidth)
-          }
+  }
+
+  private var benchmarks: [KernelBenchmark] {
+    sizes.flatMap { sizes in
+      mixers.names.flatMap { mixer in
+        pass.names.compactMap { LinearAttentionProblem.Pass(rawValue: $0) }.flatMap { pass in
+          (pass == .decode ? [1] : time.values).compactMap { benchmark(mixer, pass, time: $0, sizes) }
         }
       }
     }
   }
 
-  func run(_ call: Call) throws -> Terminal.ExitCode {
-    let problems = problems
-    return try BenchRun(call: call, options: bench)() { _ in
-      problems.map { .linearAttention($0, besideAttention: attention) }
+  private func benchmark(
+    _ mixer: String, _ pass: LinearAttentionProblem.Pass, time: Int, _ sizes: Sizes,
+  ) -> KernelBenchmark? {
+    if let mixer = LinearAttentionProblem.Mixer(rawValue: mixer) {
+      let problem = LinearAttentionProblem(
+        mixer, pass, batch: sizes.batch, time: time, heads: sizes.heads, width: sizes.width,
+        valueWidth: sizes.valueWidth)
+      return .linearAttention(problem, besideAttention: attention)
     }
+    let passes: [LinearAttentionProblem.Pass: ComposedMixerProblem.Pass] = [
+      .forward: .forward, .backward: .step, .decode: .decode,
+    ]
+    guard let mixer = ComposedMixerProblem.Mixer(rawValue: mixer), let pass = passes[pass] else { return nil }
+    return .composedMixer(
+      ComposedMixerProblem(
+        mixer, pass, batch: sizes.batch, time: time, heads: sizes.heads, width: sizes.width,
+        valueWidth: sizes.valueWidth))
+  }
+
+  func run(_ call: Call) throws -> Terminal.ExitCode {
+    let benchmarks = benchmarks
+    return try BenchRun(call: call, options: bench)() { _ in benchmarks }
   }
 }

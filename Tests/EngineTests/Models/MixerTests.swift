@@ -1,0 +1,111 @@
+import Configuration
+import Files
+import Kernels
+import Testing
+
+@testable import Engine
+
+/// Every mixer as a layer: trained, written, read, run from its state, and kept inside documents.
+@Suite(.serialized, .exclusiveDevices) struct MixerTests {
+  private static let kinds = MixerCatalogue.all.map { $0.name }
+
+  private static let hybrids = [
+    ["gated_delta", MixerSettings.attention, "retention"],
+    ["gated_delta", "rwkv7", MixerSettings.sliding, MixerSettings.attention, "rwkv7"],
+  ]
+
+  /// A model after two updates.
+  private func trained(_ kinds: [String], on device: any OperationDevice) throws -> any LanguageModel {
+    let model = try ModelInitialization.make(TinyModel.hybrid(kinds), seed: 4, on: device, trains: true)
+    let step = TrainingStep(
+      model: model, optimizer: Optimizer(AdamW(), for: model.parameters), loss: LossOptions(), clip: 1)
+    let sampler = try BatchSampler(TinyRun.tokens(), context: 24, sequencesPerStep: 4, seed: 2)
+    var losses: [Double] = []
+    for number in 0..<3 {
+      // The same tokens again: what was learned must show.
+      let isLast = number == 2
+      let result = try step.run(
+        [sampler.batch(step: 0)], learningRate: isLast ? 0 : 0.01, peakLearningRate: 0.01)
+      #expect(result.isFinite && result.gradientNorm > 0, "\(kinds) on \(device.description.name)")
+      losses.append(result.loss)
+    }
+    #expect(losses[2] < losses[0], "\(kinds) on \(device.description.name): \(losses)")
+    return model
+  }
+
+  /// 70 tokens: more than a chunk.
+  private func expectEveryChunkingGivesTheLogits(_ model: any LanguageModel, _ comment: String) throws {
+    let ids = TinyTokens.ids(70)
+    let expected = try model.logits([ids])
+    for chunks in [[Int](repeating: 1, count: 70), [65, 1, 1, 3], [9, 61]] {
+      let cache = DecodingCache(
+        for: model.configuration, capacity: 70, on: model.parameters.device)
+      var rows: [[Float]] = []
+      for count in chunks {
+        let start = cache.count
+        rows += try model.logits([Array(ids[start..<start + count])], cache: cache)
+        cache.advance(by: count)
+      }
+      #expect(largestDifference(rows, expected) < 1e-4, "\(comment) in \(chunks.count) parts")
+    }
+  }
+
+  @Test(arguments: kinds.map { [$0, $0] } + hybrids)
+  func aTrainedModelIsWrittenAndReadAndRunsFromItsState(kinds: [String]) throws {
+    for device in try TestDevices.all() {
+      let folder = try TemporaryFolder()
+      let model = try trained(kinds, on: device)
+      try ModelFolder.write(model, to: folder.path)
+      let loaded = try ModelFolder(folder.path).load(on: device)
+      #expect(loaded.configuration.mixers == model.configuration.mixers)
+      #expect(try loaded.logits([TinyTokens.ids(70)]) == model.logits([TinyTokens.ids(70)]))
+      try expectEveryChunkingGivesTheLogits(loaded, "\(kinds) on \(device.description.name)")
+    }
+  }
+
+  /// 70 tokens in one row, of documents that end inside and at the ends of chunks and blocks.
+  @Test(arguments: kinds.map { [$0, $0] } + hybrids)
+  func documentsAreSequencesOfTheirOwn(kinds: [String]) throws {
+    let ids = TinyTokens.ids(70)
+    let ends = [1, 5, 9, 64, 70]
+    let numbers = ids.indices.map { place in Int32(ends.count { $0 <= place } % 2) }
+    for device in try TestDevices.all() {
+      let model = try TinyModel.make(TinyModel.hybrid(kinds), on: device)
+      // Softmax attention tells documents by their numbers alone.
+      let unique = ids.indices.map { place in Int32(ends.count { $0 <= place }) }
+      let keepsTokens = model.configuration.cachedRows.contains { $0 != nil }
+      let together = try model.logits([ids], documents: [keepsTokens ? unique : numbers])
+      let apart = try zip([0] + ends, ends).flatMap { try model.logits([Array(ids[$0..<$1])]) }
+      #expect(largestDifference(together, apart) < 1e-4, "\(kinds) on \(device.description.name)")
+    }
+  }
+
+  @Test func aWindowIsThatOfSlidingLayersAlone() {
+    var settings = MixerSettings(layers: 3)
+    #expect(settings.windows(of: 7) == [7, 7, 7])
+    settings.kinds = ["gated_delta", MixerSettings.sliding, MixerSettings.attention]
+    #expect(settings.windows(of: 7) == [nil, 7, nil])
+    var configuration = TinyModel.hybrid(settings.kinds)
+    #expect(configuration.problems.isEmpty)
+    configuration.windows = [nil, nil, nil]
+    #expect(configuration.problems == ["a sliding layer has no window"])
+  }
+
+  @Test func impossibleMixersAreRefused() {
+    var configuration = TinyModel.hybrid(["mamba2", "mamba2"])
+    configuration.mixers.convolution = 0
+    #expect(configuration.problems == ["mamba2 has a convolution of 2 to 16 taps, not 0"])
+    configuration = TinyModel.hybrid(["linear", "gated"])
+    #expect(configuration.problems.contains { $0.hasPrefix("there is no mixer 'gated'") })
+    configuration = TinyModel.hybrid(["rwkv7", "rwkv7"])
+    configuration.architecture = "llama"
+    #expect(configuration.problems == ["a llama has attention in every layer, not [\"rwkv7\"]"])
+  }
+
+  @Test func everyMixerCanBeConfiguredAndNothingElse() {
+    let known = [MixerSettings.attention, MixerSettings.sliding] + Self.kinds
+    #expect(Set(MixerName.allCases.map(\.rawValue)) == Set(known))
+    #expect(MixerName.allCases.count == known.count)
+    #expect(HedgehogName.allCases.map(\.rawValue) == HedgehogFeatures.Kind.allCases.map(\.rawValue))
+  }
+}
