@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 # NAME KEY=VALUE...
 models() {
   cat <<'MODELS'
-attention mixer.kind=attention
+softmax mixer.kind=softmax
 gated_delta mixer.kind=gated_delta
 delta mixer.kind=delta
 scalar_gate mixer.kind=scalar_gate
@@ -17,6 +17,11 @@ gated_linear mixer.kind=gated_linear
 identity mixer.kind=linear mixer.feature_map=identity mixer.normalize=false
 retention mixer.kind=retention
 elu_plus_one mixer.kind=linear
+norm_attention mixer.kind=norm_attention
+hedgehog mixer.kind=hedgehog
+flow mixer.kind=flow
+mamba2 mixer.kind=mamba2
+rwkv7 mixer.kind=rwkv7
 MODELS
 }
 

@@ -1,3 +1,5 @@
+import Kernels
+
 /// DiagAttention: softmax attention inside blocks that do not overlap.
 ///
 /// The first block starts with the sequence, and a document starts a block. The state is what the current block has so far:
