@@ -15,6 +15,15 @@ extension JSON {
     try parse(bytes.span, source: source)
   }
 
+  /// Parses what Python's `json` module writes: also `Infinity`, `-Infinity` and `NaN`.
+  ///
+  /// They become the object that newer Python libraries write in their place: `{"__float__": "Infinity"}`.
+  public static func parsePython(_ bytes: Span<UInt8>, source: String) throws(JSONError) -> JSON {
+    var parser = JSONParser(source: source)
+    parser.acceptsPythonNumbers = true
+    return try parser.document(bytes)
+  }
+
   /// Parses one JSON value from UTF-8 bytes that somebody else owns (a mapped file); nothing is copied.
   public static func parse(_ bytes: Span<UInt8>, source: String = "JSON text") throws(JSONError) -> JSON {
     var parser = JSONParser(source: source)
@@ -37,6 +46,7 @@ extension JSON {
 /// A recursive-descent parser; the text is passed along, the state is where we are in it.
 struct JSONParser {
   let source: String
+  var acceptsPythonNumbers = false
   private var offset = 0
   private var depth = 0
 
@@ -54,6 +64,7 @@ struct JSONParser {
 
   private mutating func value(_ text: Span<UInt8>) throws(JSONError) -> JSON {
     guard offset < text.count else { throw syntax(text, expected: "a value") }
+    if acceptsPythonNumbers, let number = try pythonNumber(text) { return number }
     switch text[offset] {
     case UInt8(ascii: "{"): return .object(try object(text))
     case UInt8(ascii: "["): return .array(try array(text))
@@ -63,6 +74,18 @@ struct JSONParser {
     case UInt8(ascii: "n"): return try literal("null", .null, text)
     case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try number(text)
     default: throw syntax(text, expected: "a value")
+    }
+  }
+
+  private mutating func pythonNumber(_ text: Span<UInt8>) throws(JSONError) -> JSON? {
+    func named(_ name: String) -> JSON { .object(["__float__": .string(name)]) }
+    let isNegative = text[offset] == UInt8(ascii: "-")
+    guard offset + (isNegative ? 1 : 0) < text.count else { return nil }
+    switch (isNegative, text[offset + (isNegative ? 1 : 0)]) {
+    case (false, UInt8(ascii: "I")): return try literal("Infinity", named("Infinity"), text)
+    case (true, UInt8(ascii: "I")): return try literal("-Infinity", named("-Infinity"), text)
+    case (false, UInt8(ascii: "N")): return try literal("NaN", named("NaN"), text)
+    default: return nil
     }
   }
 

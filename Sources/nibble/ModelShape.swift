@@ -57,15 +57,25 @@ enum ModelShape {
     settings.valueExpansion = choices.valueExpansion
     settings.stateSize = choices.stateSize
     settings.hasOutputGate = choices.outputGate
-    settings.hedgehog = HedgehogFeatures.Kind(rawValue: choices.hedgehog.rawValue) ?? settings.hedgehog
+    settings.hedgehog = same(choices.hedgehog)
     settings.block = choices.block
     settings.gateBias = choices.gateBias
     settings.gateName = choices.gate.rawValue
     settings.normalizes = choices.normalize
     settings.allowsNegativeEigenvalues = choices.negativeEigenvalues
-    settings.featureMap = FeatureMap(rawValue: choices.featureMap.rawValue) ?? settings.featureMap
-    settings.decay = LinearAttentionDecay(rawValue: choices.decay.rawValue) ?? settings.decay
+    settings.featureMap = same(choices.featureMap)
+    settings.decay = same(choices.decay)
     return settings
+  }
+
+  /// The engine's case of the configuration's name; a test compares the lists.
+  private static func same<Name: RawRepresentable<String>, Value: RawRepresentable<String>>(
+    _ name: Name,
+  ) -> Value {
+    guard let value = Value(rawValue: name.rawValue) else {
+      preconditionFailure("the engine has no '\(name.rawValue)'")
+    }
+    return value
   }
 
   private static func configuration(
@@ -92,8 +102,15 @@ enum ModelShape {
   }
 
   /// The keys that a checkpoint decides, with their values there.
+  ///
+  /// - Throws: `UsageError` for families that configurations do not describe.
   static func assignments(from folder: ModelFolder) throws -> [(key: String, value: String)] {
     let model = folder.configuration
+    if (Mamba2.modelTypes + OlmoHybrid.modelTypes).contains(model.architecture) {
+      throw UsageError(
+        "a \(model.architecture) checkpoint cannot be trained further here",
+        hints: ["it can be evaluated and generate; model.architecture=llama with mixers trains from the start"])
+    }
     let family = ["mistral", Hybrid.modelType].contains(model.architecture) ? "llama" : model.architecture
     var pairs = [
       ("model.architecture", family), ("model.dimension", "\(model.modelDimension)"),

@@ -19,6 +19,14 @@ extension Checks {
         [choice, "model.window"], "\(choice) has sliding layers, but model.window is 0",
         "model.window=\(max(1, configuration.model.context / 4)), for example")
     }
+    if used.contains(MixerName.linear.rawValue), mixer.normalize,
+      [.identity, .silu].contains(mixer.featureMap)
+    {
+      add(
+        ["mixer.feature_map", "mixer.normalize"],
+        "features of \(mixer.featureMap.rawValue) can be negative: they have no denominator",
+        "mixer.normalize=false")
+    }
     guard configuration.model.architecture != .llama else { return }
     if used != [MixerName.attention.rawValue] {
       add(

@@ -85,7 +85,8 @@ struct Checks {
     switch model.architecture {
     case .llama:
       // With a window a llama is what other programs call mistral, and that has no biases.
-      guard hasWindow else { return }
+      let mixers = Set(configuration.mixer.names(layers: model.layers))
+      guard hasWindow, mixers == [MixerName.attention.rawValue], model.rotary else { return }
       for (key, value) in [
         ("model.attention_bias", model.attentionBias), ("model.mlp_bias", model.mlpBias),
       ] where value {

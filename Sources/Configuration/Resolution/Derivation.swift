@@ -26,8 +26,13 @@ enum Derivation {
   }
 
   private static func deriveMixer(_ configuration: inout RunConfiguration, pinned: Set<String>) {
-    guard !pinned.contains("mixer.gate_bias") else { return }
     let used = Set(configuration.mixer.names(layers: configuration.model.layers))
+    if !pinned.contains("mixer.decay"), used.contains(MixerName.lightning.rawValue),
+      !used.contains(MixerName.retention.rawValue)
+    {
+      configuration.mixer.decay = .lightningPaper
+    }
+    guard !pinned.contains("mixer.gate_bias") else { return }
     let gated = [MixerName.scalarGate, .gatedDelta].map(\.rawValue)
     let isSigmoid = configuration.mixer.gate == .sigmoid && !used.isDisjoint(with: gated)
     configuration.mixer.gateBias = isSigmoid ? 4 : 0

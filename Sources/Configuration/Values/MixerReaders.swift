@@ -7,7 +7,8 @@ extension MixerChoices {
       "mixer.gate_bias", "mixer.negative_eigenvalues",
     ]
 
-  private static let modelKeys = ["model.kv_heads", "model.attention_bias", "model.window"]
+  private static let modelKeys = ["model.kv_heads", "model.attention_bias", "model.window"] + rotaryKeys
+  private static let rotaryKeys = ["model.rotary", "model.rope_theta"]
 
   /// Which of ``settingKeys`` a mixer reads.
   public func keys(readBy mixer: MixerName) -> Set<String> {
@@ -15,13 +16,14 @@ extension MixerChoices {
     let scalarGate: Set = gate == .sigmoid ? ["mixer.gate", "mixer.gate_bias"] : ["mixer.gate"]
     switch mixer {
     case .attention, .sliding: return Set(Self.modelKeys)
-    case .softmax: return shared.union(["model.window"])
+    case .softmax: return shared.union(["model.window"] + Self.rotaryKeys)
     case .linear: return shared.union(["mixer.feature_map", "mixer.normalize"])
     case .normAttention: return shared.union(["mixer.feature_map"])
     case .diagAttention: return shared.union(["mixer.block"])
     case .flow: return shared
     case .hedgehog: return shared.union(["mixer.hedgehog"])
-    case .retention, .lightning: return shared.union(["mixer.decay"])
+    case .retention: return shared.union(["mixer.decay"] + Self.rotaryKeys)
+    case .lightning: return shared.union(["mixer.decay"])
     case .scalarGate: return shared.union(scalarGate)
     case .gatedLinear: return shared.union(["mixer.gate_bias"])
     case .delta: return shared.union(["mixer.negative_eigenvalues"])

@@ -29,7 +29,7 @@ public final class Generator {
   private let options: SamplingOptions
   private var logits: [Float] = []
   private let softcap: Double
-  /// The tokens that the cache holds.
+  /// The tokens that the cache holds; none where it is not bounded.
   private var window: [Int32] = []
 
   /// - Parameter capacity: The most tokens that are seen at once, at least 2; more than the model's context makes no
@@ -53,12 +53,20 @@ public final class Generator {
   /// Reads tokens: the prompt, or the token chosen last.
   ///
   /// - Throws: ``GenerationError/nonFiniteLogit(value:token:position:)``, and errors of the device.
-  /// - Precondition: `ids` is not empty and at most ``capacity``; every id is below the vocabulary size.
+  /// - Precondition: `ids` is not empty, and at most ``capacity`` where the cache is bounded; every id is below the
+  ///   vocabulary size.
   public func read(_ ids: [Int32]) throws {
-    precondition(!ids.isEmpty && ids.count <= capacity, "\(ids.count) tokens for a capacity of \(capacity)")
+    precondition(!ids.isEmpty, "no tokens")
     count += ids.count
-    // States of a constant size forget nothing by force.
-    guard cache.isBounded, cache.count + ids.count > capacity else {
+    // States of a constant size forget nothing by force and take a long prompt in pieces.
+    guard cache.isBounded else {
+      for start in stride(from: 0, to: ids.count, by: Self.piece) {
+        try extend(by: Array(ids[start..<min(start + Self.piece, ids.count)]))
+      }
+      return
+    }
+    precondition(ids.count <= capacity, "\(ids.count) tokens for a capacity of \(capacity)")
+    guard cache.count + ids.count > capacity else {
       window += ids
       return try extend(by: ids)
     }
@@ -68,6 +76,9 @@ public final class Generator {
     cache.clear()
     try extend(by: window)
   }
+
+  /// Tokens that are read at once where nothing bounds them.
+  private static let piece = 4096
 
   private func extend(by ids: [Int32]) throws {
     let tape = Tape(on: device, isRecording: false)

@@ -93,8 +93,17 @@ struct Mamba2Mixer: CatalogueMixer {
   }
 
   static func problems(_ shape: MixerShape) -> [String] {
-    let taps = shape.stateSpace.convolution
-    return (2...16).contains(taps) ? [] : ["mamba2 has a convolution of 2 to 16 taps, not \(taps)"]
+    let space = shape.stateSpace
+    let widths = 1...RecurrenceExtents.largestWidth
+    let demands: [(Bool, String)] = [
+      ((2...16).contains(space.convolution),
+        "mamba2 has a convolution of 2 to 16 taps, not \(space.convolution)"),
+      (widths.contains(space.stateSize), "mamba2 has states of 1 to 1024 rows, not \(space.stateSize)"),
+      (widths.contains(shape.valueWidth), "mamba2 has heads 1 to 1024 wide, not \(shape.valueWidth)"),
+      (space.groups > 0 && shape.heads.isMultiple(of: max(1, space.groups)),
+        "\(shape.heads) heads of mamba2 are no multiple of its \(space.groups) groups"),
+    ]
+    return demands.filter { !$0.0 }.map(\.1)
   }
 
   func callAsFunction(_ x: Tensor, layer: Int, _ context: ForwardContext) -> Tensor {
@@ -133,7 +142,9 @@ struct Mamba2Mixer: CatalogueMixer {
     return tape.apply(Pointwise(program), [steps])[0]
   }
 
-  /// `rms(y silu(gate)) weight` over the channels of each group.
+  /// `rms(y silu(gate)) weight` over the channels of each group, as the model was trained.
+  ///
+  /// The transformers library's fallback without Mamba's own kernels takes the mean over all groups instead.
   private func gated(_ y: Tensor, by gate: Tensor, _ tape: Tape) -> Tensor {
     let weight = tape.parameter(norm)
     guard settings.groups > 1 else {

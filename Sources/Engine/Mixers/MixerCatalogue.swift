@@ -84,6 +84,13 @@ struct MixerShape {
     self.rotation = rotation
     normEpsilon = configuration.normEpsilon
   }
+
+  /// Complains about heads that are wider than a mixer takes.
+  func problems(of name: String, keys: Int, values: Int) -> [String] {
+    [("keys", keyWidth, keys), ("values", valueWidth, values)].compactMap { what, width, most in
+      width <= most ? nil : "\(name) takes heads of \(what) at most \(most) wide, not \(width)"
+    }
+  }
 }
 
 /// A tensor of a layer under its name below the layer's prefix.

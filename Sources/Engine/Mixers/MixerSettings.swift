@@ -94,7 +94,7 @@ extension ModelConfiguration {
     }
     if let heads = mixers.heads {
       let sizes = [heads.keyHeads, heads.heads, heads.keyWidth, heads.valueWidth]
-      if sizes.contains(where: { $0 < 1 || $0 > 1 << 20 }) || heads.heads % max(1, heads.keyHeads) != 0 {
+      if sizes.contains(where: { $0 < 1 || $0 > 1 << 12 }) || heads.heads % max(1, heads.keyHeads) != 0 {
         problems.append(
           "\(heads.heads) linear heads over \(heads.keyHeads) of keys, \(heads.keyWidth) and \(heads.valueWidth) wide"
         )
@@ -106,12 +106,19 @@ extension ModelConfiguration {
     if !(1...1024).contains(mixers.stateSize) {
       problems.append("states of \(mixers.stateSize) rows, not 1 to 1024")
     }
+    // Of sizes that are possible at all.
+    guard problems.isEmpty, (1...1 << 16).contains(headDimension), (1...1 << 16).contains(heads) else {
+      return problems
+    }
     for name in others {
       guard let layer = mixers.kinds.firstIndex(of: name) else { continue }
       problems += MixerCatalogue.mixer(name)?.problems(MixerShape(self, layer: layer)) ?? []
     }
     return problems
   }
+
+  /// Whether generation keeps something of every token in some layer.
+  public var keepsTokens: Bool { cachedRows.contains { $0 != nil } }
 
   /// Per layer: what generation keeps of every token; nil for states of a constant size.
   var cachedRows: [CachedRows?] {

@@ -13,8 +13,8 @@ extension RWKV7Mixer {
   ///
   /// `x_r` to `x_g` [1, 1, model], `w0`, `a0`, `v0`, `k_k`, `k_a` [1, 1, heads width], `w1`, `a1`, `v1`, `g1` [model, rank],
   /// `w2`, `a2`, `v2`, `g2` [rank, heads width], `r_k` [heads, width], `receptance`, `key`, `value`, `output` (`.weight`),
-  /// `ln_x` (`.weight`, `.bias`); `v0`, `v1`, `v2` not in the first layer. They also start as there, but for the second
-  /// matrices of low rank, which are normal instead of orthogonal.
+  /// `ln_x` (`.weight`, `.bias`); `v0`, `v1`, `v2` not in the first layer, where RWKV-LM has them without use. They also start
+  /// as the layer starts there, but for the second matrices of low rank, which are normal instead of orthogonal.
   static func parameters(_ shape: MixerShape) -> [MixerParameter] {
     let (model, inner) = (shape.modelDimension, shape.heads * shape.keyWidth)
     let starts = RWKV7Starts(shape)
@@ -44,7 +44,7 @@ extension RWKV7Mixer {
       .init(name: "r_k", shape: [shape.heads, shape.keyWidth], decays: false, start: .constant(-0.04)),
       matrix("receptance", inner, model, 0.5), matrix("key", inner, model, 0.05),
       matrix("value", inner, model, 0.5), matrix("output", model, inner, 0),
-      .vector("ln_x.weight", inner, .constant(1)), .vector("ln_x.bias", inner, .constant(0)),
+      .vector("ln_x.weight", inner, .constant(starts.normGain)), .vector("ln_x.bias", inner, .constant(0)),
     ]
     return list
   }
@@ -55,6 +55,9 @@ private struct RWKV7Starts {
   private let model: Int
   private let inner: Int
   private let width: Int
+  /// The layer's number, from 1.
+  private let number: Int
+  private let layers: Int
   /// The layer's place, 0 to 1.
   private let depth: Double
   /// What is above the layer, 1 to almost 0.
@@ -64,6 +67,8 @@ private struct RWKV7Starts {
     model = shape.modelDimension
     inner = shape.heads * shape.keyWidth
     width = shape.keyWidth
+    number = shape.layer + 1
+    layers = shape.layers
     depth = Double(shape.layer) / Double(max(1, shape.layers - 1))
     rest = 1 - Double(shape.layer) / Double(max(1, shape.layers))
   }
@@ -73,6 +78,8 @@ private struct RWKV7Starts {
     let model = Double(model)
     return .indexed { Float(1 - pow(Double($0) / model, power)) }
   }
+
+  var normGain: Float { Float(pow(Double(number) / Double(max(1, layers)), 0.7)) }
 
   var decay: ParameterStart {
     let power = 1 + pow(depth, 0.3)

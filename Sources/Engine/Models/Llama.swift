@@ -202,7 +202,4 @@ struct NamedParameters {
   func linear(_ name: String, isTransposed: Bool = false) throws -> Linear {
     Linear(weight: try self(name + ".weight"), bias: store[name + ".bias"], isTransposed: isTransposed)
   }
-
-  /// A parameter that not every model has.
-  func optional(_ name: String) -> Parameter? { store[name] }
 }

@@ -12,12 +12,18 @@ public enum Mamba2: Architecture {
     let layers = try reader.integer("num_hidden_layers")
     let width = try reader.integer("hidden_size")
     let headDimension = try reader.optionalInteger("head_dim") ?? 64
-    let inner = width * (try reader.optionalInteger("expand") ?? 2)
-    let heads = try reader.optionalInteger("num_heads") ?? inner / max(1, headDimension)
+    let (inner, overflows) = width.multipliedReportingOverflow(by: try reader.optionalInteger("expand") ?? 2)
+    let sizes = 1...(1 << 24)
+    guard sizes.contains(width), sizes.contains(headDimension), !overflows, sizes.contains(inner) else {
+      throw ModelError.impossible(
+        path: reader.path,
+        problems: ["hidden_size \(width), head_dim \(headDimension) and expand are no layer's sizes"])
+    }
+    let heads = try reader.optionalInteger("num_heads") ?? inner / headDimension
     guard layers >= 0, layers < 1 << 16 else {
       throw ModelError.impossible(path: reader.path, problems: ["the number of layers is \(layers)"])
     }
-    guard heads * headDimension == inner else {
+    guard sizes.contains(heads), heads * headDimension == inner else {
       throw ModelError.impossible(
         path: reader.path,
         problems: ["\(heads) heads of \(headDimension) are not expand x hidden_size, which is \(inner)"])
@@ -30,9 +36,7 @@ public enum Mamba2: Architecture {
       headDimension: headDimension, hiddenDimension: inner, vocabularySize: try reader.integer("vocab_size"),
       contextLength: try reader.optionalInteger("max_position_embeddings") ?? 2048,
       normEpsilon: try reader.number("layer_norm_epsilon", default: 1e-5),
-      tiesEmbeddings: try reader.bool("tie_word_embeddings", default: true),
-      attentionBias: try reader.bool("use_conv_bias", default: true),
-      mlpBias: try reader.bool("use_bias", default: false),
+      tiesEmbeddings: try reader.bool("tie_word_embeddings", default: false),
       initialDeviation: try reader.number("initializer_range", default: 0.1),
       endOfText: try reader.tokens("eos_token_id"), beginOfText: try reader.tokens("bos_token_id").first,
       source: reader.object)
@@ -41,15 +45,17 @@ public enum Mamba2: Architecture {
       stateSize: try reader.optionalInteger("state_size") ?? 128,
       groups: try reader.optionalInteger("n_groups") ?? 8,
       convolution: try reader.optionalInteger("conv_kernel") ?? 4, stepRange: try stepRange(reader),
-      hasConvolutionBias: configuration.attentionBias, hasProjectionBias: configuration.mlpBias)
+      hasConvolutionBias: try reader.bool("use_conv_bias", default: true),
+      hasProjectionBias: try reader.bool("use_bias", default: false))
     return configuration
   }
 
-  /// `time_step_limit`: two numbers, of which the transformers library writes infinity as an object.
+  /// `time_step_limit`: two numbers, of which the transformers library writes infinity as an object, or as a text.
   private static func stepRange(_ reader: ConfigurationReader) throws -> ClosedRange<Double> {
     guard let value = reader.object["time_step_limit"], !value.isNull else { return 0 ... .infinity }
     func number(_ element: JSON) -> Double? {
-      element.doubleValue ?? (element.objectValue?["__float__"]?.stringValue == "Infinity" ? .infinity : nil)
+      let word = element.objectValue?["__float__"]?.stringValue ?? element.stringValue
+      return element.doubleValue ?? (word == "Infinity" || word == "inf" ? .infinity : nil)
     }
     let bounds = value.arrayValue?.compactMap(number) ?? []
     guard bounds.count == 2, bounds[0] >= 0, bounds[0] <= bounds[1] else {
@@ -66,11 +72,12 @@ public enum Mamba2: Architecture {
       "head_dim": .integer(Int64(c.headDimension)),
       "expand": .integer(Int64(c.heads * c.headDimension / max(1, c.modelDimension))),
       "vocab_size": .integer(Int64(c.vocabularySize)), "layer_norm_epsilon": .number(c.normEpsilon),
-      "tie_word_embeddings": .bool(c.tiesEmbeddings), "use_conv_bias": .bool(c.attentionBias),
-      "use_bias": .bool(c.mlpBias), "initializer_range": .number(c.initialDeviation),
+      "tie_word_embeddings": .bool(c.tiesEmbeddings), "initializer_range": .number(c.initialDeviation),
       "use_cache": .bool(true),
     ]
     guard let space = c.stateSpace else { return json }
+    json["use_conv_bias"] = .bool(space.hasConvolutionBias)
+    json["use_bias"] = .bool(space.hasProjectionBias)
     json["state_size"] = .integer(Int64(space.stateSize))
     json["n_groups"] = .integer(Int64(space.groups))
     json["conv_kernel"] = .integer(Int64(space.convolution))

@@ -21,7 +21,7 @@ public struct ModelFolder {
       }
       throw ModelError.notAModel(path: resolved, found: names)
     }
-    let json = try JSON.read(file)
+    let json = try JSON.readPython(file)
     guard let object = json.objectValue else {
       throw ModelError.badValue(key: "config.json", value: json.kind, expected: "an object", path: file)
     }

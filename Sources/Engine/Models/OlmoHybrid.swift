@@ -13,6 +13,12 @@ public enum OlmoHybrid: Architecture {
 
   public static func configuration(from reader: ConfigurationReader) throws -> ModelConfiguration {
     var configuration = try Llama.rotaryConfiguration(from: reader)
+    // Released checkpoints do not rotate; those that do say how.
+    if try !statesRotation(reader) { configuration.rope = nil }
+    guard try reader.activation("hidden_act", default: .silu) == .silu else {
+      throw ModelError.impossible(
+        path: reader.path, problems: ["hidden_act of an olmo_hybrid must be silu here"])
+    }
     guard let kinds = try reader.strings("layer_types") else {
       throw ModelError.missingKey("layer_types", path: reader.path)
     }
@@ -28,7 +34,7 @@ public enum OlmoHybrid: Architecture {
     }
     configuration.mixers.convolution = try reader.optionalInteger("linear_conv_kernel_dim") ?? 4
     configuration.mixers.allowsNegativeEigenvalues = try reader.bool(
-      "linear_allow_neg_eigval", default: false)
+      "linear_allow_neg_eigval", default: true)
     let valueHeads = try reader.integer("linear_num_value_heads")
     configuration.mixers.heads = LinearHeads(
       keyHeads: try reader.optionalInteger("linear_num_key_heads") ?? valueHeads, heads: valueHeads,
@@ -37,8 +43,14 @@ public enum OlmoHybrid: Architecture {
     return configuration
   }
 
+  private static func statesRotation(_ reader: ConfigurationReader) throws -> Bool {
+    let section = try reader.section("rope_parameters")
+    return [section?.object["rope_theta"], reader.object["rope_theta"]].contains { $0?.doubleValue != nil }
+  }
+
   public static func json(of configuration: ModelConfiguration) -> JSONObject {
     var json = Llama.rotaryJSON(of: configuration)
+    if configuration.rope == nil { json["rope_parameters"] = .null }
     let mixers = configuration.mixers
     json["layer_types"] = .array(
       mixers.kinds.map { .string($0 == MixerSettings.attention ? "full_attention" : "linear_attention") })

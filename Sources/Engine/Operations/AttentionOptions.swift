@@ -93,7 +93,12 @@ public struct AttentionOptions: Sendable, Hashable {
     }
   }
 
-  private static func isWidth(_ width: Int) -> Bool { width.isMultiple(of: 4) && (4...256).contains(width) }
+  /// The widest heads.
+  static let largestWidth = 256
+
+  private static func isWidth(_ width: Int) -> Bool {
+    width.isMultiple(of: 4) && (4...largestWidth).contains(width)
+  }
 }
 
 /// The optional operands of attention.

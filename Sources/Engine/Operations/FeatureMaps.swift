@@ -10,6 +10,9 @@ public enum FeatureMap: String, Sendable, Hashable, CaseIterable {
   /// Softmax over the head's values.
   case softmax
 
+  /// Whether no feature is negative, so that a sum of their products is a denominator.
+  var isPositive: Bool { self != .identity && self != .silu }
+
   /// The map of single values; nil where it looks at a whole head.
   ///
   /// At 0 the slope of ``eluPlusOne`` comes from the exponential alone: where operands are equal, the first one of a

@@ -49,7 +49,8 @@ struct GenerateVerb: Verb {
     let text = prompt ?? promptArgument ?? ""
     let ids = try promptIDs(text, tokenizer, folder)
     let context = folder.configuration.contextLength
-    guard ids.count <= context else {
+    let isBounded = folder.configuration.keepsTokens
+    guard ids.count <= context || !isBounded else {
       throw Failure(
         "the prompt fills the model's context: \(ids.count) tokens of \(context)",
         hints: ["shorten the prompt to at most \(context) tokens"])

@@ -19,12 +19,16 @@ import Testing
   /// The whole collection beside the project; skipped where it is not there.
   @Test(
     .enabled(if: FixtureFolders.hasShared, "the folder ../shared/fixtures is not there"),
-    arguments: ["attention", "transformer", "normalization", "optimizers", "models", "tokenizers"])
+    arguments: [
+      "attention", "transformer", "normalization", "optimizers", "models", "tokenizers", "linear_attention",
+    ])
   func noSharedFixtureFails(area: String) throws {
+    let isWhole = !["attention", "normalization", "optimizers"].contains(area)
     for device in try TestDevices.all() {
       let results = try FixtureFolders.run(FixtureFolders.shared + "/" + area, on: device)
       for result in results {
-        #expect(result.verdict != .failed, "\(result.name) on \(device.description.name): \(result.message)")
+        let message = "\(result.name) on \(device.description.name): \(result.message)"
+        #expect(result.verdict == .passed || !isWhole && result.verdict == .unsupported, "\(message)")
       }
       #expect(results.contains { $0.verdict == .passed }, "\(area): nothing was computed")
     }

@@ -80,6 +80,68 @@ import Testing
     }
   }
 
+  /// What a layer keeps after 100 tokens is what it keeps after 300.
+  @Test(arguments: MixerCatalogue.all.map { $0.name }.filter { $0 != "softmax" })
+  func statesDoNotGrow(kind: String) throws {
+    let device = try DeviceCatalog.openForOperations("cpu")
+    let model = try TinyModel.make(TinyModel.hybrid([kind, kind]), on: device)
+    let cache = DecodingCache(for: model.configuration, capacity: 2, on: device)
+    #expect(!cache.isBounded && !model.configuration.keepsTokens)
+    func shapes() -> [[Shape]] { (0..<2).map { cache.states(layer: $0).map(\.shape) } }
+    var kept: [[Shape]] = []
+    for count in [100, 199, 1] {
+      _ = try model.logits([TinyTokens.ids(count)], cache: cache)
+      cache.advance(by: count)
+      if kept.isEmpty { kept = shapes() }
+    }
+    #expect(!kept[0].isEmpty && shapes() == kept)
+  }
+
+  @Test func generationFromStatesForgetsNothing() throws {
+    let device = try DeviceCatalog.openForOperations("cpu")
+    let model = try TinyModel.make(TinyModel.hybrid(["gated_delta", "retention"]), on: device)
+    let generator = Generator(model, options: SamplingOptions(temperature: 0), capacity: 4)
+    let ids = TinyTokens.ids(30)
+    try generator.read(ids)
+    for _ in 0..<6 { try generator.read([generator.next()]) }
+    #expect(generator.count == 36 && generator.forgotten == 0)
+    let whole = Generator(model, options: SamplingOptions(temperature: 0), capacity: 64)
+    try whole.read(Array(ids.prefix(11)))
+    try whole.read(Array(ids.dropFirst(11)))
+    for _ in 0..<6 { try whole.read([whole.next()]) }
+    #expect(whole.next() == generator.next())
+  }
+
+  @Test(arguments: [TinyModel.mamba2, TinyModel.olmoHybrid])
+  func modelsOfOthersAreWrittenAndReadAndRunFromTheirState(configuration: ModelConfiguration) throws {
+    for device in try TestDevices.all() {
+      let folder = try TemporaryFolder()
+      let model = try TinyModel.make(configuration, on: device)
+      try ModelFolder.write(model, to: folder.path)
+      let loaded = try ModelFolder(folder.path).load(on: device)
+      #expect(loaded.configuration.mixers == configuration.mixers)
+      #expect(loaded.configuration.stateSpace == configuration.stateSpace)
+      #expect(loaded.configuration.rope == configuration.rope)
+      #expect(try loaded.logits([TinyTokens.ids(70)]) == model.logits([TinyTokens.ids(70)]))
+      try expectEveryChunkingGivesTheLogits(loaded, configuration.architecture)
+    }
+  }
+
+  @Test func impossibleStateSpacesAreRefused() {
+    var configuration = TinyModel.mamba2
+    configuration.stateSpace?.groups = 0
+    #expect(configuration.problems == ["6 heads of mamba2 are no multiple of its 0 groups"])
+    configuration = TinyModel.hybrid(["softmax", "linear"])
+    configuration.mixers.valueExpansion = 16
+    configuration.headDimension = 128
+    let problems = configuration.problems
+    #expect(problems.contains("softmax takes heads of values at most 256 wide, not 2048"))
+    #expect(problems.contains("linear takes heads of values at most 1023 wide, not 2048"))
+    configuration = TinyModel.hybrid(["linear", "linear"])
+    configuration.mixers.featureMap = .identity
+    #expect(configuration.problems == ["identity features can be negative: they have no denominator"])
+  }
+
   @Test func aWindowIsThatOfSlidingLayersAlone() {
     var settings = MixerSettings(layers: 3)
     #expect(settings.windows(of: 7) == [7, 7, 7])
@@ -107,5 +169,7 @@ import Testing
     #expect(Set(MixerName.allCases.map(\.rawValue)) == Set(known))
     #expect(MixerName.allCases.count == known.count)
     #expect(HedgehogName.allCases.map(\.rawValue) == HedgehogFeatures.Kind.allCases.map(\.rawValue))
+    #expect(FeatureMapName.allCases.map(\.rawValue) == FeatureMap.allCases.map(\.rawValue))
+    #expect(DecayName.allCases.map(\.rawValue) == LinearAttentionDecay.allCases.map(\.rawValue))
   }
 }

@@ -59,6 +59,29 @@ enum TinyModel: String, CaseIterable, Sendable {
     return configuration
   }
 
+  /// Two groups of three heads.
+  static var mamba2: ModelConfiguration {
+    var configuration = ModelConfiguration(
+      architecture: "mamba2", layers: 2, modelDimension: 12, heads: 6, keyValueHeads: 6, headDimension: 4,
+      hiddenDimension: 24, vocabularySize: vocabularySize, contextLength: 2048, tiesEmbeddings: true,
+      initialDeviation: 0.3)
+    configuration.mixers = MixerSettings(layers: 2)
+    configuration.mixers.kinds = ["mamba2", "mamba2"]
+    configuration.stateSpace = StateSpaceSettings(stateSize: 6, groups: 2, convolution: 4)
+    return configuration
+  }
+
+  /// Without rotation, as released checkpoints are.
+  static var olmoHybrid: ModelConfiguration {
+    var configuration = TinyModel.llama.configuration()
+    configuration.architecture = "olmo_hybrid"
+    configuration.rope = nil
+    configuration.mixers.kinds = ["gated_delta", MixerSettings.attention]
+    configuration.mixers.heads = LinearHeads(keyHeads: 2, heads: 4, keyWidth: 6, valueWidth: 4)
+    configuration.mixers.allowsNegativeEigenvalues = true
+    return configuration
+  }
+
   /// The model with all parameters random.
   static func make(
     _ configuration: ModelConfiguration, on device: any OperationDevice, trains: Bool = false,

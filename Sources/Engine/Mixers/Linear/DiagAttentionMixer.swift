@@ -13,6 +13,11 @@ struct DiagAttentionMixer: LinearMixerKind {
   /// Tokens of a block.
   private let block: Int
 
+  static func problems(_ shape: MixerShape) -> [String] {
+    shape.problems(
+      of: name, keys: AttentionOptions.largestWidth, values: AttentionOptions.largestWidth)
+  }
+
   init(_ shape: MixerShape, _ named: (String) throws -> Parameter) throws {
     scale = 1 / Float(shape.keyWidth).squareRoot()
     block = shape.settings.block

@@ -35,6 +35,12 @@ struct HedgehogMixer: LinearMixerKind {
     }
   }
 
+  static func problems(_ shape: MixerShape) -> [String] {
+    // Features are twice as wide, and the denominator is one more column of values.
+    let most = RecurrenceExtents.largestWidth
+    return shape.problems(of: name, keys: most / 2, values: most - 1)
+  }
+
   init(_ shape: MixerShape, _ named: (String) throws -> Parameter) throws {
     features = shape.settings.hedgehog
     queryMap = Map(weight: try named("feature_map_q.weight"), bias: try named("feature_map_q.bias"))

@@ -5,6 +5,18 @@ struct LinearAttentionMixer: LinearMixerKind {
   static let name = "linear"
   private let options: LinearAttentionOptions
 
+  static func problems(_ shape: MixerShape) -> [String] {
+    // The denominator is one more column of values.
+    let most = RecurrenceExtents.largestWidth
+    var problems = shape.problems(
+      of: name, keys: most, values: shape.settings.normalizes ? most - 1 : most)
+    if shape.settings.normalizes, !shape.settings.featureMap.isPositive {
+      problems.append(
+        "\(shape.settings.featureMap.rawValue) features can be negative: they have no denominator")
+    }
+    return problems
+  }
+
   init(_ shape: MixerShape, _ named: (String) throws -> Parameter) throws {
     let settings = shape.settings
     // A denominator takes every scale away but its epsilon's.

@@ -46,6 +46,7 @@ struct LinearMixer<Kind: LinearMixerKind>: CatalogueMixer {
     return list + Kind.parameters(shape)
   }
 
+  static func problems(_ shape: MixerShape) -> [String] { Kind.problems(shape) }
   static func cachedRows(_ shape: MixerShape) -> CachedRows? { Kind.cachedRows(shape) }
 
   func callAsFunction(_ x: Tensor, layer: Int, _ context: ForwardContext) -> Tensor {

@@ -8,6 +8,9 @@ protocol LinearMixerKind {
   /// The tensors that this kind has besides the common ones.
   static func parameters(_ shape: MixerShape) -> [MixerParameter]
 
+  /// What makes a layer of these sizes impossible, each in one sentence.
+  static func problems(_ shape: MixerShape) -> [String]
+
   /// The rows that generation keeps of every token; nil where states have a constant size.
   static func cachedRows(_ shape: MixerShape) -> CachedRows?
 
@@ -23,6 +26,11 @@ protocol LinearMixerKind {
 extension LinearMixerKind {
   static func parameters(_ shape: MixerShape) -> [MixerParameter] { [] }
   static func cachedRows(_ shape: MixerShape) -> CachedRows? { nil }
+
+  /// Widths that the recurrences take.
+  static func problems(_ shape: MixerShape) -> [String] {
+    shape.problems(of: name, keys: RecurrenceExtents.largestWidth, values: RecurrenceExtents.largestWidth)
+  }
 }
 
 /// What a recurrence reads.

@@ -13,6 +13,11 @@ struct SoftmaxMixer: LinearMixerKind {
       valueWidth: shape.valueWidth)
   }
 
+  static func problems(_ shape: MixerShape) -> [String] {
+    shape.problems(
+      of: name, keys: AttentionOptions.largestWidth, values: AttentionOptions.largestWidth)
+  }
+
   init(_ shape: MixerShape, _ named: (String) throws -> Parameter) throws {
     // A window of W keys includes the query's own position.
     options = AttentionOptions(
