@@ -109,7 +109,9 @@ enum ModelShape {
     if (Mamba2.modelTypes + OlmoHybrid.modelTypes).contains(model.architecture) {
       throw UsageError(
         "a \(model.architecture) checkpoint cannot be trained further here",
-        hints: ["it can be evaluated and generate; model.architecture=llama with mixers trains from the start"])
+        hints: [
+          "it can be evaluated and generate; model.architecture=llama with mixers trains from the start"
+        ])
     }
     let family = ["mistral", Hybrid.modelType].contains(model.architecture) ? "llama" : model.architecture
     var pairs = [

@@ -96,12 +96,16 @@ struct Mamba2Mixer: CatalogueMixer {
     let space = shape.stateSpace
     let widths = 1...RecurrenceExtents.largestWidth
     let demands: [(Bool, String)] = [
-      ((2...16).contains(space.convolution),
-        "mamba2 has a convolution of 2 to 16 taps, not \(space.convolution)"),
+      (
+        (2...16).contains(space.convolution),
+        "mamba2 has a convolution of 2 to 16 taps, not \(space.convolution)"
+      ),
       (widths.contains(space.stateSize), "mamba2 has states of 1 to 1024 rows, not \(space.stateSize)"),
       (widths.contains(shape.valueWidth), "mamba2 has heads 1 to 1024 wide, not \(shape.valueWidth)"),
-      (space.groups > 0 && shape.heads.isMultiple(of: max(1, space.groups)),
-        "\(shape.heads) heads of mamba2 are no multiple of its \(space.groups) groups"),
+      (
+        space.groups > 0 && shape.heads.isMultiple(of: max(1, space.groups)),
+        "\(shape.heads) heads of mamba2 are no multiple of its \(space.groups) groups"
+      ),
     ]
     return demands.filter { !$0.0 }.map(\.1)
   }
