@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# PyTorch beside Nibble, one after the other, nobody else running: training steps of the five configurations, and fused
-# attention. PYTHON names an interpreter that has torch; DEVICE ours.
-#   Scripts/peers.sh [train|compile|attention]     train and attention without an argument
+# PyTorch beside Nibble, one after the other, nobody else running: training steps of the five configurations, fused
+# attention, and the recurrences of linear mixers in their chunked forms. PYTHON names an interpreter that has torch;
+# DEVICE ours.
+#   Scripts/peers.sh [train|compile|attention|linear]     train, attention and linear without an argument
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,11 +40,16 @@ attention() {
   ours attention --time 4096 --window 256 --pass forward,backward
 }
 
-for part in ${*:-train attention}; do
+linear() {
+  "$python" Scripts/peers/linear_attention.py --nibble .build/release/nibble --device "$device" --threads "$threads"
+}
+
+for part in ${*:-train attention linear}; do
   case $part in
     train) train eager tiny small base gpt2 long ;;
     compile) train compile tiny small base ;;
     attention) attention ;;
-    *) echo "error: '$part' is none of train, compile, attention" >&2; exit 2 ;;
+    linear) linear ;;
+    *) echo "error: '$part' is none of train, compile, attention, linear" >&2; exit 2 ;;
   esac
 done

@@ -129,37 +129,33 @@ static inline void tile_of_one(global const float *a, int a_row, int a_column, g
 // c overlaps neither a nor b.
 static void product(int m, int n, int k, int part, global const float *a, int a_row, int a_column,
                     global const float *b, int b_row, float beta, global float *c, int c_row) {
-  const int columns = (n + 2 * VECTOR - 1) / (2 * VECTOR), tiles = m / TILE_ROWS * columns;
-  for (int tile = 0; tile < tiles; tile++) {
-    const int r = tile / columns * TILE_ROWS, j = tile % columns * (2 * VECTOR);
-    if (part == C_LOWER && j > r + TILE_ROWS - 1) continue;
+  for (int r = 0; r < m; r += TILE_ROWS) {
     const int p0 = part == A_UPPER ? r : 0, p1 = part == A_LOWER ? min(k, r + TILE_ROWS) : k;
+    const int end = part == C_LOWER ? min(n, r + TILE_ROWS) : n;
     global const float *rows = a + r * a_row;
-    if (j + VECTOR < n) {
-      tile_of_two(rows, a_row, a_column, b + j, b_row, p0, p1, beta, c + r * c_row + j, c_row);
-    } else {
-      tile_of_one(rows, a_row, a_column, b + j, b_row, p0, p1, beta, c + r * c_row + j, c_row);
+    global float *target = c + r * c_row;
+    for (int j = 0; j < end; j += 2 * VECTOR) {
+      if (j + VECTOR < n) {
+        tile_of_two(rows, a_row, a_column, b + j, b_row, p0, p1, beta, target + j, c_row);
+      } else {
+        tile_of_one(rows, a_row, a_column, b + j, b_row, p0, p1, beta, target + j, c_row);
+      }
     }
   }
 }
 
 // ----------------------------------------------------------------------------------------------------- rows
+// Loops over rows and columns, not over one index: a division per vector would cost as much as the products.
 
 // to [all][PADDED(width)] = factor * from; rows from `rows` on and columns from `width` on become 0.
 static void load_padded(global const float *from, size_t stride, int rows, int all, int width, float factor,
                         global float *to) {
-  const int padded = PADDED(width), pieces = padded / VECTOR;
-  for (int i = 0; i < all * pieces; i++) {
-    const int r = i / pieces, j = i % pieces * VECTOR;
-    global float *target = to + r * padded + j;
-    if (r < rows && j + VECTOR <= width) {
-      STORE(LOAD(from + r * stride + j) * factor, target);
-    } else {
-      for (int e = 0; e < VECTOR; e++) {
-        target[e] = r < rows && j + e < width ? from[r * stride + j + e] * factor : 0.0f;
-      }
-    }
+  const int padded = PADDED(width), whole = width / VECTOR * VECTOR;
+  for (int r = 0; r < rows; r++, from += stride, to += padded) {
+    for (int j = 0; j < whole; j += VECTOR) STORE(LOAD(from + j) * factor, to + j);
+    for (int j = whole; j < padded; j++) to[j] = j < width ? from[j] * factor : 0.0f;
   }
+  for (int i = 0; i < (all - rows) * padded; i += VECTOR) STORE((vector)(0.0f), to + i);
 }
 
 // The rows of a chunk.
@@ -169,57 +165,45 @@ static void load_rows(global const float *from, size_t stride, int rows, int wid
 
 // to = factor * from [rows][PADDED(width)], without the padding.
 static void store_rows(global const float *from, int rows, int width, float factor, global float *to, size_t stride) {
-  const int padded = PADDED(width), pieces = padded / VECTOR;
-  for (int i = 0; i < rows * pieces; i++) {
-    const int r = i / pieces, j = i % pieces * VECTOR;
-    global const float *source = from + r * padded + j;
-    if (j + VECTOR <= width) {
-      STORE(LOAD(source) * factor, to + r * stride + j);
-    } else {
-      for (int e = 0; j + e < width; e++) to[r * stride + j + e] = source[e] * factor;
-    }
+  const int padded = PADDED(width), whole = width / VECTOR * VECTOR;
+  for (int r = 0; r < rows; r++, from += padded, to += stride) {
+    for (int j = 0; j < whole; j += VECTOR) STORE(LOAD(from + j) * factor, to + j);
+    for (int j = whole; j < width; j++) to[j] = from[j] * factor;
   }
 }
 
 // Row r of x [rows][columns] is multiplied by factors[r]; columns a multiple of VECTOR.
 static void scale_rows(global float *x, int rows, int columns, global const float *factors) {
-  const int pieces = columns / VECTOR;
-  for (int i = 0; i < rows * pieces; i++) {
-    global float *place = x + i / pieces * columns + i % pieces * VECTOR;
-    STORE(LOAD(place) * factors[i / pieces], place);
+  for (int r = 0; r < rows; r++, x += columns) {
+    for (int j = 0; j < columns; j += VECTOR) STORE(LOAD(x + j) * factors[r], x + j);
   }
 }
 
 // to [columns][rows] = the transpose of from [rows][columns], both multiples of 4.
 static void transpose(global const float *from, int rows, int columns, global float *to) {
-  const int across = columns / 4;
-  for (int i = 0; i < rows / 4 * across; i++) {
-    const int r = i / across * 4, j = i % across * 4;
-    global const float *source = from + r * columns + j;
-    global float *target = to + j * rows + r;
-    const float4 a = vload4(0, source), b = vload4(0, source + columns);
-    const float4 c = vload4(0, source + 2 * columns), d = vload4(0, source + 3 * columns);
-    vstore4(FLOAT4(a.x, b.x, c.x, d.x), 0, target);
-    vstore4(FLOAT4(a.y, b.y, c.y, d.y), 0, target + rows);
-    vstore4(FLOAT4(a.z, b.z, c.z, d.z), 0, target + 2 * rows);
-    vstore4(FLOAT4(a.w, b.w, c.w, d.w), 0, target + 3 * rows);
+  for (int r = 0; r < rows; r += 4) {
+    for (int j = 0; j < columns; j += 4) {
+      global const float *source = from + r * columns + j;
+      global float *target = to + j * rows + r;
+      const float4 a = vload4(0, source), b = vload4(0, source + columns);
+      const float4 c = vload4(0, source + 2 * columns), d = vload4(0, source + 3 * columns);
+      vstore4(FLOAT4(a.x, b.x, c.x, d.x), 0, target);
+      vstore4(FLOAT4(a.y, b.y, c.y, d.y), 0, target + rows);
+      vstore4(FLOAT4(a.z, b.z, c.z, d.z), 0, target + 2 * rows);
+      vstore4(FLOAT4(a.w, b.w, c.w, d.w), 0, target + 3 * rows);
+    }
   }
 }
 
 // x [rows][PADDED(columns)] = from [rows][columns], or 0 where there is no `from`; rows from `rows` to `padded_rows`
 // become 0.
 static void load_state(global const float *from, int rows, int columns, int padded_rows, global float *x) {
-  const int padded = PADDED(columns);
-  for (int i = 0; i < padded_rows * padded; i++) {
-    const int r = i / padded, j = i % padded;
-    x[i] = from && r < rows && j < columns ? from[r * columns + j] : 0.0f;
-  }
+  load_padded(from, columns, from ? rows : 0, padded_rows, columns, 1.0f, x);
 }
 
 // The opposite: to [rows][columns] without the padding.
 static void store_state(global const float *x, int rows, int columns, global float *to) {
-  const int padded = PADDED(columns);
-  for (int i = 0; i < rows * columns; i++) to[i] = x[i / columns * padded + i % columns];
+  store_rows(x, rows, columns, 1.0f, to, columns);
 }
 
 static inline float vector_sum(vector x) {

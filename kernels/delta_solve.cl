@@ -71,13 +71,13 @@ static inline void solve_one(global const float *a, int a_row, int a_column, int
 // Solves (1 - L) X = X' in place, L the part of `a` [CHUNK][CHUNK] strictly below the diagonal, X [CHUNK][n], n a
 // multiple of VECTOR: forward substitution by strips of TILE_ROWS rows.
 static void solve(global const float *a, int a_row, int a_column, int n, global float *x, int x_row) {
-  const int columns = (n + 2 * VECTOR - 1) / (2 * VECTOR), tiles = CHUNK / TILE_ROWS * columns;
-  for (int tile = 0; tile < tiles; tile++) {
-    const int r = tile / columns * TILE_ROWS, j = tile % columns * (2 * VECTOR);
-    if (j + VECTOR < n) {
-      solve_two(a + r * a_row, a_row, a_column, r, x + j, x_row);
-    } else {
-      solve_one(a + r * a_row, a_row, a_column, r, x + j, x_row);
+  for (int r = 0; r < CHUNK; r += TILE_ROWS, a += TILE_ROWS * a_row) {
+    for (int j = 0; j < n; j += 2 * VECTOR) {
+      if (j + VECTOR < n) {
+        solve_two(a, a_row, a_column, r, x + j, x_row);
+      } else {
+        solve_one(a, a_row, a_column, r, x + j, x_row);
+      }
     }
   }
 }
@@ -99,9 +99,8 @@ static void load_betas(global const float *from, int stride, int rows, global fl
 
 // to = from [CHUNK][columns], row r multiplied by factors[r]; columns a multiple of VECTOR.
 static void scaled_rows(global const float *from, int columns, global const float *factors, global float *to) {
-  const int pieces = columns / VECTOR;
-  for (int i = 0; i < CHUNK * pieces; i++) {
-    STORE(LOAD(from + i * VECTOR) * factors[i / pieces], to + i * VECTOR);
+  for (int r = 0; r < CHUNK; r++, from += columns, to += columns) {
+    for (int j = 0; j < columns; j += VECTOR) STORE(LOAD(from + j) * factors[r], to + j);
   }
 }
 

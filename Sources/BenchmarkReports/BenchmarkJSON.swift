@@ -62,6 +62,7 @@ extension BenchmarkReport {
       "executions_per_sample": .optional(figures.map { _ in row.executionsPerSample }),
       "flops": .optional(figures?.cost?.flops), "bytes": .optional(figures?.cost?.bytes),
       "tokens": .optional(row.tokens), "tokens_per_s": .optional(figures?.tokensPerSecond),
+      "kept_bytes": .optional(row.keptBytes),
       "gflops": .optional(figures?.flopsPerSecond.map { $0 / 1e9 }),
       "gb_per_s": .optional(figures?.bytesPerSecond.map { $0 / 1e9 }),
       "share_of_fma_peak": .optional(figures?.shareOfPeak),

@@ -60,7 +60,8 @@ struct BenchmarkReader {
       device: try fields.string("device"), samples: samples,
       executionsPerSample: fields.value["executions_per_sample"]?.integerValue ?? 1,
       eventSeconds: fields.value["event_s"]?.doubleValue, cost: cost,
-      tokens: fields.value["tokens"]?.integerValue, configurations: configurations(fields),
+      tokens: fields.value["tokens"]?.integerValue,
+      keptBytes: fields.value["kept_bytes"]?.integerValue, configurations: configurations(fields),
       verification: try verification(fields),
       isRival: try (fields.value["rival"]?.boolValue).orThrow(fields.damaged("no Boolean 'rival'")))
   }

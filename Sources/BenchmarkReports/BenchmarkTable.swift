@@ -88,6 +88,7 @@ extension BenchmarkReport {
       self.figures(at: index).map { BenchmarkText.range($0.lowerQuartile, $0.upperQuartile) }
     }
     figure("TOKENS/s", priority: 0, \.tokensPerSecond) { Numbers.significant($0) }
+    add("KEPT", .right) { self.rows[$0].keptBytes.map { Numbers.bytes($0) } }
     figure("GFLOP/s", priority: 1, \.flopsPerSecond, BenchmarkText.giga)
     figure("OF PEAK", priority: 3, \.shareOfPeak, Numbers.percent)
     figure("OF SGEMM", priority: 4, \.shareOfSgemmPeak, Numbers.percent)

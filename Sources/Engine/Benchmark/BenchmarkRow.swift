@@ -18,6 +18,8 @@ public struct BenchmarkRow: Sendable, Hashable {
   public var cost: Cost?
   /// Tokens of one execution; nil where nothing counts tokens.
   public var tokens: Int?
+  /// Bytes that stay between executions; nil where that is not the question.
+  public var keptBytes: Int?
   /// The kernel configurations that one execution looks up, as `family/problem`; none on the host.
   public var configurations: [String: [String: Int]]
   /// The result against the reference: worst error in tolerances.
@@ -47,7 +49,8 @@ public struct BenchmarkRow: Sendable, Hashable {
   public init(
     benchmark: String, parameters: [Parameter], device: String, samples: [Double],
     executionsPerSample: Int = 1, eventSeconds: Double? = nil, cost: Cost?, tokens: Int? = nil,
-    configurations: [String: [String: Int]] = [:], verification: Verification, isRival: Bool = false,
+    keptBytes: Int? = nil, configurations: [String: [String: Int]] = [:], verification: Verification,
+    isRival: Bool = false,
   ) {
     self.benchmark = benchmark
     self.parameters = parameters
@@ -55,6 +58,7 @@ public struct BenchmarkRow: Sendable, Hashable {
     self.samples = samples
     self.executionsPerSample = executionsPerSample
     self.tokens = tokens
+    self.keptBytes = keptBytes
     self.configurations = configurations
     self.eventSeconds = eventSeconds
     self.cost = cost

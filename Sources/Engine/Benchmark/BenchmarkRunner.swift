@@ -52,6 +52,7 @@ public struct BenchmarkRunner {
       row.cost = (index > 0 ? prepared.rivals[index - 1].cost : nil) ?? prepared.cost
       row.isRival = index > 0
       row.tokens = prepared.tokens
+      row.keptBytes = index > 0 ? prepared.rivals[index - 1].keptBytes : prepared.keptBytes
       if let place = runs.firstIndex(of: index) {
         row.samples = series[place].samples
         row.executionsPerSample = series[place].executionsPerSample

@@ -35,6 +35,8 @@ struct PreparedBenchmark {
   var cost: Cost?
   /// Tokens of one execution; nil where nothing counts tokens.
   var tokens: Int?
+  /// Bytes that stay between executions, where that is the question.
+  var keptBytes: Int?
   /// Enqueues one execution.
   var run: () throws -> Void
   /// Compares the result of the first execution with the reference.
@@ -50,6 +52,7 @@ struct PreparedBenchmark {
     let verify: () throws -> BenchmarkRow.Verification
     /// Work of one execution where it is not ours.
     var cost: Cost? = nil
+    var keptBytes: Int? = nil
   }
 }
 

@@ -60,6 +60,22 @@ public final class DecodingCache {
     for layer in states.indices { states[layer] = [] }
   }
 
+  /// A cache that goes on from here: later tokens of the two share the memory of keys and values, so that one of them
+  /// is done before the other goes on.
+  func branch() -> DecodingCache { DecodingCache(branching: self) }
+
+  private init(branching other: DecodingCache) {
+    (count, capacity, isBounded) = (other.count, other.capacity, other.isBounded)
+    (layers, states) = (other.layers, other.states)
+  }
+
+  /// Bytes that are in use: keys and values of the tokens so far, and states.
+  var byteCount: Int {
+    let rows = layers.compactMap { $0 }.reduce(0) { $0 + 2 * count * $1.key.shape.count / capacity }
+    let numbers = states.joined().reduce(rows) { $0 + $1.shape.count }
+    return numbers * MemoryLayout<Float>.size
+  }
+
   /// Counts the tokens that every layer has taken in.
   public func advance(by tokens: Int) { count += tokens }
 }

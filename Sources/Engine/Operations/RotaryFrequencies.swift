@@ -138,10 +138,11 @@ public struct RotaryTable {
   public let sine: Tensor
 
   /// - Parameters:
-  ///   - positions: Number of positions, from 0; usually the longest context.
+  ///   - first: Position of the first row.
+  ///   - positions: Number of positions; usually the longest context.
   ///   - device: Where the table is kept.
-  public init(_ frequencies: RotaryFrequencies, positions: Int, on device: any Device) {
-    let (cosines, sines) = frequencies.table(positions: positions)
+  public init(_ frequencies: RotaryFrequencies, from first: Int = 0, positions: Int, on device: any Device) {
+    let (cosines, sines) = frequencies.table(from: first, positions: positions)
     let shape = Shape([positions, frequencies.inverseFrequencies.count])
     cosine = Tensor(cosines, shape: shape, on: device)
     sine = Tensor(sines, shape: shape, on: device)
@@ -159,13 +160,14 @@ public struct RotaryTable {
 }
 
 extension RotaryFrequencies {
-  /// Cosines and sines times the attention factor, row by row for the positions from 0; angles in double precision.
-  public func table(positions: Int) -> (cosine: [Float], sine: [Float]) {
+  /// Cosines and sines times the attention factor, row by row for the positions from `first` on; angles in double
+  /// precision.
+  public func table(from first: Int = 0, positions: Int) -> (cosine: [Float], sine: [Float]) {
     var cosines: [Float] = []
     var sines: [Float] = []
     cosines.reserveCapacity(positions * inverseFrequencies.count)
     sines.reserveCapacity(positions * inverseFrequencies.count)
-    for position in 0..<positions {
+    for position in first..<first + positions {
       for frequency in inverseFrequencies {
         let angle = Double(position) * frequency
         cosines.append(Float(cos(angle) * attentionFactor))

@@ -76,6 +76,23 @@ import Testing
     }
   }
 
+  /// Positions beyond the first rotation table, and more of them than the table behind it has.
+  @Test func decodingBehindPositionsIsRightAndKeepsItsMemory() throws {
+    var states = TinyModel.llama.configuration(layers: 2)
+    states.architecture = Hybrid.modelType
+    states.mixers.kinds = ["retention", "gated_delta"]
+    for device in try TestDevices.all() {
+      for (model, grows) in [(states, false), (TinyModel.llama.configuration(), true)] {
+        let problem = KernelBenchmark.decode(model, named: "tiny", mixer: "-", behind: [0, 700], tokens: 9)
+        let rows = runner.rows(of: problem, on: device, under: Self.roof)
+        #expect(rows.count == 2 && rows[1].isRival && rows.allSatisfy { !$0.isFailed }, "\(rows)")
+        let kept = rows.compactMap(\.keptBytes)
+        #expect(kept.count == 2 && kept[0] > 0 && (kept[1] > kept[0]) == grows)
+        #expect(rows.allSatisfy { $0.tokens == 9 })
+      }
+    }
+  }
+
   @Test func productsHaveOpenBLASBesideThemOnProcessorsOnly() throws {
     for device in try TestDevices.all() {
       let rows = runner.rows(of: .matmul(MatMulProblem(.nn, m: 8, n: 8, k: 8)), on: device, under: Self.roof)

@@ -4,6 +4,12 @@ import Kernels
 import Testing
 
 @Suite struct RotaryFrequenciesTests {
+  @Test func aTableFurtherOnHasTheRowsOfTheWholeOne() throws {
+    let frequencies = try RotaryFrequencies(rotaryDimensions: 8, theta: 10_000)
+    let (whole, part) = (frequencies.table(positions: 70), frequencies.table(from: 61, positions: 9))
+    #expect(part.cosine == Array(whole.cosine[(61 * 4)...]) && part.sine == Array(whole.sine[(61 * 4)...]))
+  }
+
   @Test func plainFrequenciesArePowersOfTheta() throws {
     let plain = try RotaryFrequencies(rotaryDimensions: 8, theta: 10_000)
     for (index, frequency) in plain.inverseFrequencies.enumerated() {

@@ -10,9 +10,11 @@ struct BenchPresets {
   /// Rows of the activations of one micro-batch.
   let tokens: Int
 
-  init(_ name: String) throws {
+  /// - Parameter mixer: The kind of all layers; nil for the preset's own.
+  init(_ name: String, mixer: String? = nil) throws {
     let preset = Assignment(key: "preset", value: name, flag: "--config")
-    let values = try ResolvedConfiguration(ConfigurationSources(assignments: [preset])).values
+    let kind = mixer.map { [Assignment(key: "mixer.kind", value: $0, flag: "--mixers")] } ?? []
+    let values = try ResolvedConfiguration(ConfigurationSources(assignments: [preset] + kind)).values
     model = try ModelShape.configuration(values, ByteTokenizer(endOfText: .absent))
     tokens = values.batch.micro * values.model.context
   }

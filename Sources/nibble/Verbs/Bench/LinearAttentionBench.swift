@@ -8,11 +8,12 @@ struct LinearAttentionBench: Verb {
     commandName: "linear-attention",
     abstract: "Time the recurrences of the linear mixers, forward, backward and token by token.",
     discussion: """
-      Work counts what the token by token form does with the state; the chunked form, which is what runs, does more. One \
-      whole head of every result is checked against the definition. Decoding times one token behind a state, whatever \
-      --time says. What norm_attention, diag_attention, flow and hedgehog do between queries, keys and values and the \
-      output is several operations, and their backward is timed with the forward ("step"). lightning has the recurrence \
-      of retention, mamba2 that of scalar_gate.
+      Work counts the products of the chunked form, which is what runs, and what the token by token form does with the
+      state in decoding. Some columns of one head of every result are checked against the definition. Decoding times one
+      token behind a state, whatever --time says. VS SOFTMAX of --attention is how many times as fast as causal softmax
+      attention of the same lengths the recurrence is. What norm_attention, diag_attention, flow and hedgehog do between
+      queries, keys and values and the output is several operations, and their backward is timed with the forward
+      ("step"). lightning has the recurrence of retention, mamba2 that of scalar_gate.
 
       EXAMPLES
         nibble bench linear-attention --time 512-4096*2

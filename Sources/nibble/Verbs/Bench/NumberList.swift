@@ -12,25 +12,27 @@ struct NumberList: Sendable, Hashable {
   init(_ values: Int...) { self.values = values }
 
   /// - Throws: A sentence with an example for a text that is no list.
-  init(parsing text: String) throws {
+  init(parsing text: String) throws { try self.init(parsing: text, least: 1) }
+
+  init(parsing text: String, least: Int) throws {
     values = try text.split(separator: ",", omittingEmptySubsequences: false).flatMap {
-      try Self.range(String($0))
+      try Self.range(String($0), least)
     }
     guard values.count <= Self.mostValues else {
       throw ValidationError("that is \(values.count) numbers; at most \(Self.mostValues)")
     }
   }
 
-  private static func range(_ text: String) throws -> [Int] {
+  private static func range(_ text: String, _ least: Int) throws -> [Int] {
     let ends = text.split(separator: "-", omittingEmptySubsequences: false).map(String.init)
-    guard ends.count == 2 else { return [try number(text, in: text)] }
+    guard ends.count == 2 else { return [try number(text, in: text, least)] }
     guard let sign = ends[1].first(where: { $0 == "+" || $0 == "*" }) else {
       throw mistake("the range '\(text)' lacks its step")
     }
     let parts = ends[1].split(separator: sign, omittingEmptySubsequences: false).map(String.init)
     guard parts.count == 2 else { throw mistake("'\(text)' has more than one step") }
-    let (first, last) = (try number(ends[0], in: text), try number(parts[0], in: text))
-    let step = try number(parts[1], in: text)
+    let (first, last) = (try number(ends[0], in: text, least), try number(parts[0], in: text, 1))
+    let step = try number(parts[1], in: text, 1)
     guard first <= last else { throw mistake("'\(text)' ends before it begins") }
     guard sign == "+" || step > 1 else { throw mistake("'\(text)' never gets larger") }
     var values: [Int] = []
@@ -42,9 +44,9 @@ struct NumberList: Sendable, Hashable {
     return values
   }
 
-  private static func number(_ text: String, in whole: String) throws -> Int {
-    guard let value = Int(text), (1...limit).contains(value) else {
-      throw mistake("'\(text)' in '\(whole)' is no whole number from 1 to \(limit)")
+  private static func number(_ text: String, in whole: String, _ least: Int) throws -> Int {
+    guard let value = Int(text), (least...limit).contains(value) else {
+      throw mistake("'\(text)' in '\(whole)' is no whole number from \(least) to \(limit)")
     }
     return value
   }
