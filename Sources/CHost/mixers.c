@@ -10,18 +10,19 @@ void nibble_select_group(unsigned long group) { nibble_group = group; }
 static int level(void) {
   return __builtin_cpu_supports("x86-64-v4") ? 4 : __builtin_cpu_supports("x86-64-v3") ? 3 : 0;
 }
-#define DISPATCH(name) \
-  extern nibble_recurrence name##_v4, name##_v3, name##_plain; \
-  nibble_recurrence *nibble_##name(void) { \
+#define DISPATCH_AS(type, name) \
+  extern type name##_v4, name##_v3, name##_plain; \
+  type *nibble_##name(void) { \
     return level() == 4 ? name##_v4 : level() == 3 ? name##_v3 : name##_plain; \
   }
 int nibble_mixer_vector(void) { return level() == 4 ? 16 : level() == 3 ? 8 : 4; }
 #else
-#define DISPATCH(name) \
-  extern nibble_recurrence name##_plain; \
-  nibble_recurrence *nibble_##name(void) { return name##_plain; }
+#define DISPATCH_AS(type, name) \
+  extern type name##_plain; \
+  type *nibble_##name(void) { return name##_plain; }
 int nibble_mixer_vector(void) { return 4; }
 #endif
+#define DISPATCH(name) DISPATCH_AS(nibble_recurrence, name)
 
 DISPATCH(scalar_gate_forward)
 DISPATCH(scalar_gate_backward)
@@ -35,3 +36,9 @@ DISPATCH(vector_gate_step)
 DISPATCH(rwkv7_forward)
 DISPATCH(rwkv7_backward)
 DISPATCH(rwkv7_step)
+DISPATCH_AS(nibble_s4d_discretize_kernel, s4d_discretize)
+DISPATCH_AS(nibble_s4d_forward_kernel, s4d_forward)
+DISPATCH_AS(nibble_s4d_backward_kernel, s4d_backward)
+DISPATCH_AS(nibble_s4d_finish_kernel, s4d_finish)
+DISPATCH_AS(nibble_long_convolution_kernel, long_convolution)
+DISPATCH_AS(nibble_long_convolution_filter_kernel, long_convolution_filter)

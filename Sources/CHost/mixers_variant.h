@@ -15,6 +15,20 @@
 #include "../../kernels/rwkv7.cl"
 #include "../../kernels/rwkv7_backward.cl"
 
+// The following are called as they are, under the variant's name.
+#undef kernel
+#define kernel
+#define s4d_discretize VARIANT(s4d_discretize)
+#define s4d_forward VARIANT(s4d_forward)
+#define s4d_backward VARIANT(s4d_backward)
+#define s4d_finish VARIANT(s4d_finish)
+#include "../../kernels/s4d.cl"
+#include "../../kernels/s4d_backward.cl"
+
+#define long_convolution VARIANT(long_convolution)
+#define long_convolution_filter VARIANT(long_convolution_filter)
+#include "../../kernels/long_convolution.cl"
+
 // The first arguments of a kind: so many pointers p, sizes s and integers i.
 #define P8 p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]
 #define P9 P8, p[8]

@@ -78,17 +78,14 @@ public struct ComposedMixerProblem: Sendable, Hashable {
     }
   }
 
-  /// One head of one sequence, compared whole.
-  fileprivate var head: RecurrenceHead {
-    let random = CounterRandom(seed: 5, stream: "mixer \(batch) \(time) \(heads)")
-    return RecurrenceHead(batch: random.integer(0, below: batch), head: random.integer(1, below: heads))
-  }
-
-  /// Where a head's numbers lie among those of so many tokens.
+  /// Where the numbers of the one head that is compared whole lie among those of so many tokens.
   fileprivate func elements(_ tokens: Range<Int>, of time: Int, width: Int) -> [Int] {
-    let layout = LinearAttentionProblem(
-      .linear, .forward, batch: batch, time: time, heads: heads, width: self.width, valueWidth: valueWidth)
-    return head.elements(of: layout, tokens: tokens, width: width)
+    let random = CounterRandom(seed: 5, stream: "mixer \(batch) \(self.time) \(heads)")
+    let (sequence, head) = (random.integer(0, below: batch), random.integer(1, below: heads))
+    return tokens.flatMap { token in
+      let start = ((sequence * time + token) * heads + head) * width
+      return start..<start + width
+    }
   }
 }
 

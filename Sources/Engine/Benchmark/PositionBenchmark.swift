@@ -21,10 +21,11 @@ extension KernelBenchmark {
       .init("tokens", "\(tokens)"),
     ]
     let longest = (positions.max() ?? 0) + tokens
-    let width = configuration.keyValueHeads * configuration.headDimension
-    let kept = configuration.keepsTokens.count(where: { $0 }) * 2 * positions.count
+    let rows = configuration.cachedRows.compactMap { $0 }
+    let kept = rows.flatMap { [$0.keyHeads * $0.keyWidth, $0.valueHeads * $0.valueWidth] }
     return KernelBenchmark(
-      "decode_tokens", parameters, tensors: [Shape](repeating: [longest, width], count: kept)
+      "decode_tokens", parameters,
+      tensors: positions.flatMap { _ in kept.map { [longest, $0] } }
     ) { device in
       let model = try DecodedModel(configuration, on: device)
       let places = try positions.map { try DecodedPosition(model, behind: $0, tokens: tokens) }
