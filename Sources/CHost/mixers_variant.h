@@ -25,3 +25,14 @@
 #define rwkv7_step VARIANT(rwkv7_step)
 #include "../../kernels/rwkv7.cl"
 #include "../../kernels/rwkv7_backward.cl"
+
+#define s4d_discretize VARIANT(s4d_discretize)
+#define s4d_forward VARIANT(s4d_forward)
+#define s4d_backward VARIANT(s4d_backward)
+#define s4d_finish VARIANT(s4d_finish)
+#include "../../kernels/s4d.cl"
+#include "../../kernels/s4d_backward.cl"
+
+#define long_convolution VARIANT(long_convolution)
+#define long_convolution_filter VARIANT(long_convolution_filter)
+#include "../../kernels/long_convolution.cl"

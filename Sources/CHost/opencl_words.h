@@ -15,6 +15,8 @@
 #define min(a, b) ((a) < (b) ? (a) : (b))
 #define max(a, b) ((a) > (b) ? (a) : (b))
 #define exp(x) expf(x)
+#define expm1(x) expm1f(x)
+#define sin(x) sinf(x)
 
 typedef unsigned long ulong;
 

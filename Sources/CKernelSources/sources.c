@@ -150,6 +150,21 @@ static const char block_numbers_text[] = {
 static const char swap_axes_text[] = {
 #embed "../../kernels/swap_axes.cl"
 };
+static const char channels_text[] = {
+#embed "../../kernels/channels.cl"
+};
+static const char s4d_common_text[] = {
+#embed "../../kernels/s4d_common.cl"
+};
+static const char s4d_backward_text[] = {
+#embed "../../kernels/s4d_backward.cl"
+};
+static const char s4d_text[] = {
+#embed "../../kernels/s4d.cl"
+};
+static const char long_convolution_text[] = {
+#embed "../../kernels/long_convolution.cl"
+};
 static const char roof_text[] = {
 #embed "../../kernels/roof.cl"
 };
@@ -208,6 +223,11 @@ static const struct {
     {"hedgehog", hedgehog_text, sizeof hedgehog_text},
     {"block_numbers", block_numbers_text, sizeof block_numbers_text},
     {"swap_axes", swap_axes_text, sizeof swap_axes_text},
+    {"channels", channels_text, sizeof channels_text},
+    {"s4d_common", s4d_common_text, sizeof s4d_common_text},
+    {"s4d_backward", s4d_backward_text, sizeof s4d_backward_text},
+    {"s4d", s4d_text, sizeof s4d_text},
+    {"long_convolution", long_convolution_text, sizeof long_convolution_text},
     {"roof", roof_text, sizeof roof_text},
 };
 

@@ -6,6 +6,10 @@ public enum LayerPart: String, Sendable, Hashable, CaseIterable {
   case convolution = "causal_conv1d"
   case l2Normalization = "l2_normalize"
   case gatedNorm = "gated_rms_norm"
+  /// Softmax over every head, a feature map.
+  case softmax
+  /// Hedgehog's features of a projection, as softmaxes of it and of its negative.
+  case hedgehog
 }
 
 /// One of them at a size: `heads * width` channels.
@@ -29,6 +33,8 @@ public struct LayerPartProblem: Sendable, Hashable {
   private var channels: Int { heads * width }
   private var rows: Sample.Input { .init([batch, time, heads, width]) }
   private var statistics: Sample.Input { .init([batch, time, heads], .float32, .uniform(0.5...2)) }
+  private var features: Sample.Input { .init([batch, time, heads, 2 * width]) }
+  private var hedgehog: HedgehogFeatures { HedgehogFeatures(.softmaxHalves, width: width) }
   private var convolution: CausalConvolution { CausalConvolution(width: 4, activation: .silu) }
 
   var operation: any Operation {
@@ -42,6 +48,10 @@ public struct LayerPartProblem: Sendable, Hashable {
     case (.l2Normalization, true): return L2NormalizationGradient(of: L2Normalization())
     case (.gatedNorm, false): return norm
     case (.gatedNorm, true): return GatedRMSNormGradient(of: norm, x: rows.type.shape)
+    case (.softmax, false): return Softmax()
+    case (.softmax, true): return SoftmaxGradient()
+    case (.hedgehog, false): return hedgehog
+    case (.hedgehog, true): return HedgehogFeaturesGradient(of: hedgehog)
     }
   }
 
@@ -54,6 +64,9 @@ public struct LayerPartProblem: Sendable, Hashable {
     case (.l2Normalization, true): return [rows, statistics, rows]
     case (.gatedNorm, false): return [rows, rows, .init([width])]
     case (.gatedNorm, true): return [rows, rows, .init([width]), statistics, rows]
+    case (.softmax, false), (.hedgehog, false): return [rows]
+    case (.softmax, true): return [rows, rows]
+    case (.hedgehog, true): return [rows, features, features]
     }
   }
 
@@ -99,22 +112,23 @@ public struct LayerPartProblem: Sendable, Hashable {
   }
 
   private func rowPart(_ operation: any Operation, _ rows: [Int], sums: [Int]) -> BenchmarkCheck.Part {
-    let elements = rows.flatMap { row in (0..<width).map { row * width + $0 } }
-    let matrix = BenchmarkCheck.Operand([rows.count, width], elements)
-    let statistics = BenchmarkCheck.Operand([rows.count], rows)
+    func elements(_ width: Int) -> [Int] { rows.flatMap { row in (0..<width).map { row * width + $0 } } }
     let operands = inputs.map { input -> BenchmarkCheck.Operand in
-      switch input.type.shape.rank {
-      case 4: matrix
-      case 3: statistics
-      default: .init([width])
+      let shape = input.type.shape
+      switch shape.rank {
+      case 4: return .init([rows.count, shape.last], elements(shape.last))
+      case 3: return .init([rows.count], rows)
+      default: return .init([width])
       }
     }
+    let whole = elements(width)
     let results: [BenchmarkCheck.Result]
     switch (part, isBackward) {
-    case (_, false): results = [.init(0, ofWhole: elements), .init(1, ofWhole: rows)]
+    case (.hedgehog, false): results = [.init(0, ofWhole: elements(2 * width))]
     case (.gatedNorm, true):
-      results = [.init(0, ofWhole: elements), .init(1, ofWhole: elements), .init(2, ofWhole: sums)]
-    default: results = [.init(0, ofWhole: elements)]
+      results = [.init(0, ofWhole: whole), .init(1, ofWhole: whole), .init(2, ofWhole: sums)]
+    case (.softmax, false), (_, true): results = [.init(0, ofWhole: whole)]
+    case (_, false): results = [.init(0, ofWhole: whole), .init(1, ofWhole: rows)]
     }
     return BenchmarkCheck.Part(operation: operation, inputs: operands, results: results)
   }

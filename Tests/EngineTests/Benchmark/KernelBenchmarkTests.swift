@@ -57,12 +57,22 @@ import Testing
     }
     let small = LinearAttentionProblem(.retention, .forward, time: 40, heads: 2, width: 8, valueWidth: 8)
     list.append(.linearAttention(small, besideAttention: true))
+    list += LinearAttentionProblem.Pass.allCases.map {
+      .stateSpace(StateSpaceProblem($0, batch: 2, time: 70, channels: 19, states: 3))
+    }
     return list
   }()
 
+  private static let parts: [KernelBenchmark] = LayerPart.allCases.flatMap { part in
+    [false, true].map {
+      .layerPart(LayerPartProblem(part, isBackward: $0, batch: 2, time: 140, heads: 3, width: 20))
+    }
+  }
+
   @Test func everyProblemIsRightOnEveryDevice() throws {
     for device in try TestDevices.all() {
-      for problem in Self.problems + Self.recurrences + KernelBenchmark.copies(byteCount: 4096, on: device) {
+      for problem in Self.problems + Self.recurrences + Self.parts
+        + KernelBenchmark.copies(byteCount: 4096, on: device) {
         let rows = runner.rows(of: problem, on: device, under: Self.roof)
         #expect(!rows.isEmpty)
         for row in rows {

@@ -4,7 +4,7 @@ import Kernels
 enum LinearLayerFixtures: FixtureAdapter {
   static let operations = [
     "causal_conv1d", "l2_normalize", "gated_rms_norm", "log_gate", "hedgehog_feature_map",
-    "linear_attention_decay",
+    "linear_attention_decay", "s4d",
   ]
 
   static func values(of fixture: FixtureCase, on device: any OperationDevice) throws -> FixtureValues {
@@ -14,6 +14,7 @@ enum LinearLayerFixtures: FixtureAdapter {
     case "causal_conv1d": return try convolution(computation)
     case "l2_normalize": return try computation.values(["output": try unitRows(computation)])
     case "gated_rms_norm": return try computation.values(["output": try gatedNorm(computation)])
+    case "s4d": return try stateSpace(computation)
     case "log_gate": return try computation.values(["output": try logGate(computation)])
     default: return try computation.values(["output": try hedgehog(computation)])
     }
@@ -84,6 +85,34 @@ enum LinearLayerFixtures: FixtureAdapter {
     }
     return computation.tape.hedgehogFeatureMap(
       x, weight: weight, bias: bias, kind: try fixture.attributes.choice("activation"))
+  }
+
+  /// The recurrent form with its gradients, and the convolution kernel.
+  private static func stateSpace(_ computation: FixtureComputation) throws -> FixtureValues {
+    let fixture = computation.fixture
+    let method = try fixture.attributes.text("discretization")
+    guard method == "zoh", try fixture.attributes.flag("conjugate_pairs", default: true) else {
+      throw FixtureError.unsupported(
+        "nothing here discretizes a state space by '\(method)' and without pairs")
+    }
+    let names = ["u", "log_dt", "log_a_real", "a_imag", "c_real", "c_imag", "d"]
+    let operands = try names.map { try computation.input($0) }
+    let states = try ["real", "imag"].compactMap { try computation.optionalInput("initial_state_\($0)") }
+    let outputs = try computation.apply(S4D(hasInitialState: states.count == 2), operands + states)
+    let parameters = S4DParameters(
+      logTimeStep: operands[1].detached, logNegativeReal: operands[2].detached,
+      imaginary: operands[3].detached, outputReal: operands[4].detached,
+      outputImaginary: operands[5].detached, skip: operands[6].detached)
+    let time = operands[0].shape[1]
+    let plain = Tape(on: computation.device, isRecording: false)
+    let kernel = plain.s4dKernel(parameters, time: time)
+    let channels = kernel.shape[1]
+    let lines = plain.apply(SwapAxes(), [kernel.reshaped(to: [1, time, channels, 1])])[0]
+    var values = try computation.values([
+      "output": outputs[0], "final_state_real": outputs[1], "final_state_imag": outputs[2],
+    ])
+    values["output.kernel"] = try computation.read(lines.reshaped(to: [channels, time]))
+    return values
   }
 
   private static func decays(_ fixture: FixtureCase) throws -> FixtureValues {

@@ -6,7 +6,7 @@ import Terminal
 struct LayerPartBench: Verb {
   static let configuration = CommandConfiguration(
     commandName: "layer-parts",
-    abstract: "Time the short convolution, unit rows and the gated RMSNorm, forward and backward.",
+    abstract: "Time the short convolution, unit rows, the gated RMSNorm and features, forward and backward.",
     discussion: """
       Each moves its tensors once, so its rate stands beside that of a copy. heads * width are the channels of the
       convolution.

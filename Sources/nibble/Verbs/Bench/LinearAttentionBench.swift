@@ -12,7 +12,7 @@ struct LinearAttentionBench: Verb {
       whole head of every result is checked against the definition. Decoding times one token behind a state, whatever \
       --time says. What norm_attention, diag_attention, flow and hedgehog do between queries, keys and values and the \
       output is several operations, and their backward is timed with the forward ("step"). lightning has the recurrence \
-      of retention, mamba2 that of scalar_gate.
+      of retention, mamba2 that of scalar_gate. s4d has heads * value-width channels of width / 2 complex states.
 
       EXAMPLES
         nibble bench linear-attention --time 512-4096*2
@@ -44,7 +44,7 @@ struct LinearAttentionBench: Verb {
 
   private static var mixerNames: [String] {
     LinearAttentionProblem.Mixer.allCases.map(\.rawValue)
-      + ComposedMixerProblem.Mixer.allCases.map(\.rawValue)
+      + ComposedMixerProblem.Mixer.allCases.map(\.rawValue) + [StateSpaceProblem.mixer]
   }
 
   func validate() throws {
@@ -55,7 +55,7 @@ struct LinearAttentionBench: Verb {
       }
     }
     guard attention else { return }
-    if let name = mixers.names.first(where: { ComposedMixerProblem.Mixer(rawValue: $0) != nil }) {
+    if let name = mixers.names.first(where: { LinearAttentionProblem.Mixer(rawValue: $0) == nil }) {
       throw ValidationError("--attention is timed beside single recurrences; leave \(name) out of --mixers.")
     }
     if valueWidth != nil {
@@ -98,6 +98,12 @@ struct LinearAttentionBench: Verb {
         mixer, pass, batch: sizes.batch, time: time, heads: sizes.heads, width: sizes.width,
         valueWidth: sizes.valueWidth)
       return .linearAttention(problem, besideAttention: attention)
+    }
+    if mixer == StateSpaceProblem.mixer {
+      return .stateSpace(
+        StateSpaceProblem(
+          pass, batch: sizes.batch, time: time, channels: sizes.heads * sizes.valueWidth,
+          states: max(1, sizes.width / 2)))
     }
     let passes: [LinearAttentionProblem.Pass: ComposedMixerProblem.Pass] = [
       .forward: .forward, .backward: .step, .decode: .decode,
