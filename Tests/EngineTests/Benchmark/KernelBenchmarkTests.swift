@@ -72,7 +72,8 @@ import Testing
   @Test func everyProblemIsRightOnEveryDevice() throws {
     for device in try TestDevices.all() {
       for problem in Self.problems + Self.recurrences + Self.parts
-        + KernelBenchmark.copies(byteCount: 4096, on: device) {
+        + KernelBenchmark.copies(byteCount: 4096, on: device)
+      {
         let rows = runner.rows(of: problem, on: device, under: Self.roof)
         #expect(!rows.isEmpty)
         for row in rows {
