@@ -94,7 +94,7 @@ import Testing
     (["mixer.feature_map=relu", "mixer.kind=delta"], "no layer has linear or norm_attention"),
     (["mixer.gate_bias=2", "mixer.kind=gated_delta"], "with mixer.gate=sigmoid"),
     (["mixer.output_gate=false", "mixer.kind=rwkv7"], "mixer.output_gate has no effect"),
-    (["mixer.state_size=8", "mixer.kind=delta"], "no layer has mamba2"),
+    (["mixer.state_size=8", "mixer.kind=delta"], "no layer has mamba2 or s4d"),
     (["mixer.block=8"], "no layer has diag_attention"),
     (["model.window=32", "mixer.kind=delta"], "no layer has attention or sliding or softmax"),
     (["model.kv_heads=2", "mixer.kind=softmax"], "model.kv_heads has no effect"),

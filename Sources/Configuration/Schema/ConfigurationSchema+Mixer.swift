@@ -7,15 +7,17 @@ extension ConfigurationSchema {
     ),
     ConfigurationKey(
       "mixer.convolution", \.mixer.convolution, unit: "taps", range: .within(0, 16),
-      "Short causal convolution on queries, keys and values, 0 for none (not attention, sliding, rwkv7)."),
+      "Short causal convolution on queries, keys and values, 0 for none (not attention, sliding, rwkv7, s4d)."
+    ),
     ConfigurationKey(
       "mixer.value_expansion", \.mixer.valueExpansion, range: .within(1, 16),
-      "Width of a value head over that of a key head (not attention, sliding, rwkv7)."),
+      "Width of a value head over that of a key head (not attention, sliding, rwkv7, s4d)."),
     ConfigurationKey(
-      "mixer.state_size", \.mixer.stateSize, range: .within(1, 1024), "Rows of a head's state (mamba2)."),
+      "mixer.state_size", \.mixer.stateSize, range: .within(1, 1024),
+      "Rows of a head's state (mamba2), numbers of a channel's (s4d)."),
     ConfigurationKey(
       "mixer.output_gate", \.mixer.outputGate,
-      "Whether outputs are gated, rms(o) silu(g x) (not attention, sliding, rwkv7, mamba2)."),
+      "Whether outputs are gated, rms(o) silu(g x) (not attention, sliding, rwkv7, mamba2, s4d)."),
     ConfigurationKey(
       "mixer.feature_map", \.mixer.featureMap, "Features of queries and keys (linear, norm_attention)."),
     ConfigurationKey("mixer.normalize", \.mixer.normalize, "Whether outputs have a denominator (linear)."),

@@ -32,6 +32,8 @@ public enum MixerName: String, Sendable, CaseIterable {
   case rwkv7
   /// Mamba-2's layer.
   case mamba2
+  /// A diagonal state space per channel.
+  case s4d
 }
 
 /// Features of linear attention.
@@ -75,7 +77,7 @@ public struct MixerChoices: Sendable, Equatable {
   public var convolution = 4
   /// Width of value heads over that of key heads.
   public var valueExpansion = 1
-  /// Rows of a head's state in `mamba2`.
+  /// Rows of a head's state in `mamba2`, numbers of a channel's in `s4d`.
   public var stateSize = 64
   /// A gate on the output.
   public var outputGate = true

@@ -28,6 +28,7 @@ extension MixerChoices {
     case .gatedDelta: return shared.union(scalarGate).union(["mixer.negative_eigenvalues"])
     case .rwkv7: return []
     case .mamba2: return ["mixer.convolution", "mixer.value_expansion", "mixer.state_size"]
+    case .s4d: return ["mixer.state_size"]
     }
   }
 

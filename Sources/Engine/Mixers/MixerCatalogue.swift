@@ -33,7 +33,7 @@ enum MixerCatalogue {
       LinearMixer<GatedDeltaMixer>.self, LinearMixer<GatedLinearMixer>.self, LinearMixer<FlowMixer>.self,
       LinearMixer<HedgehogMixer>.self, LinearMixer<NormAttentionMixer>.self,
       LinearMixer<DiagAttentionMixer>.self, LinearMixer<SoftmaxMixer>.self, Mamba2Mixer.self,
-      RWKV7Mixer.self,
+      RWKV7Mixer.self, S4DMixer.self,
     ]
   }
 

@@ -6,7 +6,7 @@ public struct MixerSettings: Sendable, Equatable {
   public var convolution = 4
   /// Width of a value head over that of a key head.
   public var valueExpansion = 1
-  /// Rows of a head's state (`mamba2`).
+  /// Rows of a head's state (`mamba2`), numbers of a channel's (`s4d`).
   public var stateSize = 64
   /// A gate on the output, `rms(o) silu(g x)`.
   public var hasOutputGate = true

@@ -95,6 +95,9 @@ import Testing
     var configuration = TinyModel.hybrid(["mamba2", "mamba2"])
     configuration.mixers.convolution = 0
     #expect(configuration.problems == ["mamba2 has a convolution of 2 to 16 taps, not 0"])
+    configuration = TinyModel.hybrid(["s4d", "s4d"])
+    configuration.mixers.stateSize = 7
+    #expect(configuration.problems == ["s4d has states in conjugate pairs, so an even size, not 7"])
     configuration = TinyModel.hybrid(["linear", "gated"])
     #expect(configuration.problems.contains { $0.hasPrefix("there is no mixer 'gated'") })
     configuration = TinyModel.hybrid(["rwkv7", "rwkv7"])
