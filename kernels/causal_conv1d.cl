@@ -19,12 +19,15 @@
 
 #if LANES == 1
 
-static inline part_t activated(const part_t z) { return SILU ? z / (1.0f + exp(-z)) : z; }
+static inline part_t activated(const part_t z) { return SILU ? z * sigmoid(z) : z; }
 
-// One whole part of y at ROWS tokens from t on, all of whose taps lie in x. Called at one place: it must be inlined.
+// One whole part of y at ROWS tokens from t on, all of whose taps lie in x; the tokens from `next` on come later.
+// Called at one place: it must be inlined.
 static inline void forward_rows(const global float *x, const size_t stride, const float *taps, const float *bias,
-                                global float *y, const uint t, const uint c) {
+                                global float *y, const uint t, const uint next, const uint c) {
   part_t window[PAST + ROWS];
+#pragma unroll
+  for (uint r = 0; r < ROWS; r++) FETCH(x + (size_t)(next + r) * stride + c);
   const global float *from = x + (size_t)(t - PAST) * stride + c;
 #pragma unroll
   for (uint i = 0; i < PAST + ROWS; i++) window[i] = LOAD_PART(from + i * stride);
@@ -57,7 +60,8 @@ void causal_conv1d(const global float *restrict x, const global float *restrict 
     uint whole = t >= PAST && t + ROWS <= last;
     for (uint r = 0; whole && documents && r < ROWS; r++) whole = reach_of(t + r, ids, state != 0) == PAST;
     const uint parts = whole ? n / PART * PART : 0, tokens = whole ? ROWS : 1;
-    for (uint c = 0; c < parts; c += PART) forward_rows(x + start, channels, taps, offsets, y + start, t, c);
+    const uint next = min(t + AHEAD, max(last, (uint)ROWS) - ROWS);
+    for (uint c = 0; c < parts; c += PART) forward_rows(x + start, channels, taps, offsets, y + start, t, next, c);
     // What is left: the last channels, or all of them where a tap lies elsewhere.
     for (uint r = 0; r < tokens && parts < n; r++) {
       const uint reach = reach_of(t + r, ids, state != 0);

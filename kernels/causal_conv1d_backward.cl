@@ -22,7 +22,7 @@
 // dy y'(z)
 static inline part_t slope(const part_t dy, const part_t z) {
   if (!SILU) return dy;
-  const part_t s = 1.0f / (1.0f + exp(-z));
+  const part_t s = sigmoid(z);
   return dy * s * (1.0f + z * (1.0f - s));
 }
 
@@ -48,12 +48,18 @@ static inline void emit(const Block *block, const part_t value, const uint p, co
 }
 
 // One whole part at ROWS tokens from t on, all of whose taps lie in x. sums [WIDTH + 1, CHANNELS] are those of dweight
-// and dbias, pending [PAST, CHANNELS] the unfinished dx before t. Called at one place: it must be inlined.
+// and dbias, pending [PAST, CHANNELS] the unfinished dx before t; the tokens from `next` on come later. Called at one
+// place: it must be inlined.
 static inline void backward_rows(const Block *block, const float *taps, float *sums, float *pending, const uint t,
-                                 const uint c) {
+                                 const uint next, const uint c) {
   part_t window[PAST + ROWS], gradient[PAST + ROWS], d[ROWS];
   const size_t stride = block->stride;
   const global float *from = block->x + (size_t)(t - PAST) * stride + c;
+#pragma unroll
+  for (uint r = 0; r < ROWS; r++) {
+    FETCH(block->x + (size_t)(next + r) * stride + c);
+    FETCH(block->dy + (size_t)(next + r) * stride + c);
+  }
 #pragma unroll
   for (uint i = 0; i < PAST + ROWS; i++) {
     window[i] = LOAD_PART(from + i * stride);
@@ -73,7 +79,7 @@ static inline void backward_rows(const Block *block, const float *taps, float *s
     for (uint w = 0; w <= WIDTH; w++) {
       part_t sum = LOAD_PART(sums + w * CHANNELS + c);
 #pragma unroll
-      for (uint r = 0; r < ROWS; r++) sum += w < WIDTH ? d[r] * window[r + w] : d[r];
+      for (uint r = 0; r < ROWS; r++) sum = w < WIDTH ? fma(d[r], window[r + w], sum) : sum + d[r];
       STORE_PART(sum, sums + w * CHANNELS + c);
     }
   }
@@ -130,7 +136,8 @@ void causal_conv1d_backward(const global float *restrict x, const global float *
     uint whole = t >= PAST && t + ROWS <= end && (t >= last || t + ROWS <= last);
     for (uint r = 0; whole && documents && r < ROWS; r++) whole = reach_of(t + r, ids, state != 0) == PAST;
     const uint parts = whole ? n / PART * PART : 0, tokens = whole ? ROWS : 1;
-    for (uint c = 0; c < parts; c += PART) backward_rows(&own, taps, sums, pending, t, c);
+    const uint next = min(t + AHEAD, max(end, (uint)ROWS) - ROWS);
+    for (uint c = 0; c < parts; c += PART) backward_rows(&own, taps, sums, pending, t, next, c);
     // What is left: the last channels, or all of them where a tap lies elsewhere.
     for (uint r = 0; r < tokens && parts < n; r++) {
       const uint reach = reach_of(t + r, ids, state != 0);

@@ -22,12 +22,15 @@ static inline uint reach_of(const uint t, const global int *documents, const uin
 
 #if LANES == 1
 
+#include "fetch.cl"
 #include "parts.cl"
 
 // Channels of a work-item, a multiple of PART: its weights and sums stay in the first-level cache.
 #define CHANNELS 256
 // Tokens that are worked on together where all their taps lie in x.
 #define ROWS 4
+// Tokens in front of their use at which lines are asked for: a part of a row is too short for the machine to foresee.
+#define AHEAD 8
 
 // A [channels, columns] in memory to [columns, CHANNELS], with zeros behind the last channel and without `from`.
 static inline void transpose_in(const global float *from, const uint columns, const uint channels, float *to) {

@@ -30,8 +30,6 @@
 // a'
 #define SLOPE(gate, s) (SILU ? (s) * (1.0f + (gate) * (1.0f - (s))) : (s) * (1.0f - (s)))
 
-static inline part_t sigmoid(const part_t x) { return 1.0f / (1.0f + exp(-x)); }
-
 kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
 void gated_rms_norm(const global float *restrict x, const global float *restrict gate,
                     const global float *restrict weight, global float *restrict y, global float *restrict rstd,

@@ -47,8 +47,8 @@ void hedgehog(const global float *restrict y, global float *restrict z, const ui
     }
     part_t sums = 0.0f, negative_sums = 0.0f;
     EACH_PART {
-      const part_t p = exp(STEEPNESS * load_filled(from + i, count, -INFINITY) - top);
-      const part_t n = exp(-STEEPNESS * load_filled(from + i, count, INFINITY) - bottom);
+      const part_t p = exponential(STEEPNESS * load_filled(from + i, count, -INFINITY) - top);
+      const part_t n = exponential(-STEEPNESS * load_filled(from + i, count, INFINITY) - bottom);
       store_part(p, up + i, count);
       store_part(n, down + i, count);
       sums += p;

@@ -40,13 +40,7 @@
 #define SKINNY_COLUMNS 512 // columns per work-item of matmul_skinny_nn (multiple of 2 * VECTOR)
 #endif
 
-// Asks for a cache line, a hint. PoCL's prefetch() does nothing, but its compiler has a builtin that does.
-#ifdef POCL_DEVICE_ADDRESS_BITS
-#define FETCH(address) __builtin_prefetch(address, 0, 2)
-#else
-#define FETCH(address) prefetch(address, 16)
-#endif
-
+#include "fetch.cl"
 #include "matmul_epilogue.cl"
 
 #if VECTOR == 16

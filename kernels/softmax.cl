@@ -26,7 +26,7 @@ void softmax(const global float *restrict x, global float *restrict y, const uin
     EACH_PART top = fmax(top, load_filled(from + i, count, -INFINITY));
     const float maximum = ROW_MAX(part_max(top));
     EACH_PART {
-      const part_t value = exp(load_filled(from + i, count, -INFINITY) - maximum);
+      const part_t value = exponential(load_filled(from + i, count, -INFINITY) - maximum);
       store_part(value, to + i, count);
       sum += value;
     }

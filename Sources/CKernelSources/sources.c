@@ -153,6 +153,9 @@ static const char block_numbers_text[] = {
 static const char swap_axes_text[] = {
 #embed "../../kernels/swap_axes.cl"
 };
+static const char fetch_text[] = {
+#embed "../../kernels/fetch.cl"
+};
 static const char channels_text[] = {
 #embed "../../kernels/channels.cl"
 };
@@ -227,6 +230,7 @@ static const struct {
     {"hedgehog", hedgehog_text, sizeof hedgehog_text},
     {"block_numbers", block_numbers_text, sizeof block_numbers_text},
     {"swap_axes", swap_axes_text, sizeof swap_axes_text},
+    {"fetch", fetch_text, sizeof fetch_text},
     {"channels", channels_text, sizeof channels_text},
     {"s4d_common", s4d_common_text, sizeof s4d_common_text},
     {"s4d_backward", s4d_backward_text, sizeof s4d_backward_text},

@@ -32,7 +32,7 @@ extension CausalConvolution {
           " documents",
           CausalConvolution(
             width: 4, activation: .none, hasBias: true, hasState: hasState, hasDocuments: true),
-          1, 140, 3, documents: long),
+          1, 140, 20, documents: long),
       ]
     }
   }
@@ -55,7 +55,7 @@ extension CausalConvolution {
 
 extension CausalConvolutionGradient {
   static var samples: [Sample] {
-    [(1, 1, 3, 2), (2, 6, 17, 4), (1, 131, 9, 4)].flatMap { sequences, time, channels, width in
+    [(1, 1, 3, 2), (2, 6, 17, 4), (1, 131, 9, 4), (2, 139, 37, 4)].flatMap { sequences, time, channels, width in
       [false, true].map { isFull in
         let forward = CausalConvolution(
           width: width, activation: isFull ? .silu : .none, hasBias: isFull, hasState: isFull)

@@ -170,10 +170,9 @@ struct ConvolutionLaunch {
 
   init(_ operation: CausalConvolution, _ x: Shape, on device: OpenCLDevice) {
     let lanes = device.description.lanes(atMost: 64)
-    definitions = [
-      "LANES": "\(lanes)", "WIDTH": "\(operation.width)",
-      "SILU": operation.activation == .silu ? "1" : "0",
-    ]
+    definitions = device.description.partDefinitions(lanes: lanes).merging([
+      "WIDTH": "\(operation.width)", "SILU": operation.activation == .silu ? "1" : "0",
+    ]) { first, _ in first }
     let channels = lanes == 1 ? Int(NIBBLE_CONVOLUTION_CHANNELS) : lanes
     geometry = .groups(
       (x[2] + channels - 1) / channels, x[0] * ((x[1] + Self.block - 1) / Self.block))

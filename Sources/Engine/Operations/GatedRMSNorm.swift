@@ -98,10 +98,9 @@ public struct GatedRMSNorm: DifferentiableOperation {
   }
 
   func definitions(_ launch: RowLaunch) -> [String: String] {
-    [
-      "LANES": "\(launch.lanes)", "GATE_FIRST": order == .gateThenNorm ? "1" : "0",
-      "SILU": gate == .silu ? "1" : "0",
-    ]
+    launch.definitions.merging([
+      "GATE_FIRST": order == .gateThenNorm ? "1" : "0", "SILU": gate == .silu ? "1" : "0",
+    ]) { first, _ in first }
   }
 
   public func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {

@@ -94,7 +94,7 @@ public struct HedgehogFeatures: DifferentiableOperation {
   }
 
   func definitions(_ launch: RowLaunch) -> [String: String] {
-    ["LANES": "\(launch.lanes)", "KIND": "\(kind.number.rawValue)"]
+    launch.definitions.merging(["KIND": "\(kind.number.rawValue)"]) { first, _ in first }
   }
 
   public func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {

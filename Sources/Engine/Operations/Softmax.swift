@@ -46,7 +46,7 @@ public struct Softmax: DifferentiableOperation {
     let launch = RowLaunch(inputs[0].shape, on: device)
     guard launch.rows > 0 else { return }
     let kernel: Kernel<Buffer<Float>, Buffer<Float>, UInt32, UInt32, UInt32> =
-      try device.kernel("softmax", in: "softmax", ["LANES": "\(launch.lanes)"])
+      try device.kernel("softmax", in: "softmax", launch.definitions)
     kernel(
       Buffer(inputs[0].memory), Buffer(outputs[0].memory), UInt32(launch.rows), UInt32(launch.dim),
       UInt32(launch.block), over: launch.geometry)
@@ -110,7 +110,7 @@ struct SoftmaxGradient: Operation {
     let launch = RowLaunch(inputs[0].shape, on: device)
     guard launch.rows > 0 else { return }
     let kernel: Kernel<Buffer<Float>, Buffer<Float>, Buffer<Float>, UInt32, UInt32, UInt32> =
-      try device.kernel("softmax_backward", in: "softmax", ["LANES": "\(launch.lanes)"])
+      try device.kernel("softmax_backward", in: "softmax", launch.definitions)
     kernel(
       Buffer(inputs[0].memory), Buffer(inputs[1].memory), Buffer(outputs[0].memory), UInt32(launch.rows),
       UInt32(launch.dim), UInt32(launch.block), over: launch.geometry)
