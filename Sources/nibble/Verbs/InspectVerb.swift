@@ -90,6 +90,13 @@ struct ModelSummary {
 
   init(_ model: ModelFolder) { self.model = model }
 
+  /// One name for all layers, or the names in the order of layers.
+  private var mixers: String {
+    let kinds = model.configuration.mixers.kinds
+    let window = model.configuration.windows.compactMap { $0 }.first.map { ", window \($0)" } ?? ""
+    return (Set(kinds).count == 1 ? kinds[0] : kinds.joined(separator: ", ")) + window
+  }
+
   func lines(_ list: TensorList) -> [String] {
     let it = model.configuration
     let groups = it.keyValueHeads == it.heads ? "" : " over \(it.keyValueHeads) of keys and values"
@@ -104,6 +111,9 @@ struct ModelSummary {
     ]
     if let rope = it.rope {
       lines.insert("  positions   rotary, base \(Numbers.significant(rope.theta))", at: 4)
+    }
+    if it.mixers.kinds.contains(where: { $0 != MixerSettings.attention }) {
+      lines.insert("  mixers      " + mixers, at: 3)
     }
     if let state = try? TrainingCheckpoint.readState(model.path) {
       let best =
