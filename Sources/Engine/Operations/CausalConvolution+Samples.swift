@@ -55,7 +55,8 @@ extension CausalConvolution {
 
 extension CausalConvolutionGradient {
   static var samples: [Sample] {
-    [(1, 1, 3, 2), (2, 6, 17, 4), (1, 131, 9, 4), (2, 139, 37, 4)].flatMap { sequences, time, channels, width in
+    [(1, 1, 3, 2), (2, 6, 17, 4), (1, 131, 9, 4), (2, 139, 37, 4)].flatMap {
+      sequences, time, channels, width in
       [false, true].map { isFull in
         let forward = CausalConvolution(
           width: width, activation: isFull ? .silu : .none, hasBias: isFull, hasState: isFull)
