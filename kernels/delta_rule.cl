@@ -18,7 +18,7 @@
 // A work-item owns `group_heads` neighbouring heads of one sequence and walks the chunks, all its heads in every chunk.
 // Papers: Yang et al. 2024 (DeltaNet in chunks); Yang et al. 2025 (gated). Here the system is solved for U itself, by
 // substitution: neither the inverse nor the WY factors are needed where chunks come one after the other.
-// Swift: Operations/Recurrences/DeltaRule*.swift
+// Swift: Operations/Recurrences/GatedDeltaRule.swift
 
 #include "delta_solve.cl"
 

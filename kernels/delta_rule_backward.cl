@@ -79,7 +79,7 @@ WORK_GROUP kernel void delta_rule_backward(
     global const float *gates, global const int *documents, global const float *initial,
     global const float *output_gradient, global const float *final_gradient, global float *query_gradient,
     global float *key_gradient, global float *value_gradient, global float *beta_gradient, global float *gate_gradient,
-    global float *initial_gradient, global float *scratch, ulong scratch_size, global float *states, ulong states_size,
+    global float *initial_gradient, global float *scratch, global float *states, ulong scratch_size, ulong states_size,
     int time, int heads, int key_heads, int width, int value_width, int group_heads, float scale) {
   const Walk w = make_walk(time, heads, key_heads, width, value_width, group_heads);
   scratch += get_group_id(0) * scratch_size;

@@ -16,7 +16,7 @@
 //   O = (Q . e^c) S + Q_b Y + Q_k V;   S' = diag(e^{c_last}) S + (B . e^{c_last - c})^T Y + (K . e^{c_last - c})^T V
 //
 // A work-item owns `group_heads` neighbouring heads of one sequence, as in vector_gate.cl. Source: Peng et al. 2025
-// (RWKV-7). Swift: Operations/Recurrences/RWKV7*.swift
+// (RWKV-7). Swift: Operations/Recurrences/RWKV7.swift
 
 #include "rwkv7_block.cl"
 

@@ -12,7 +12,7 @@
 //   dS = diag(e^{c_last}) dS' + (Q . e^c)^T dO + (A . e^{c'})^T Z
 //   dw_t = e^{c_last} . rowsum(S . dS') + sum_{s < t} (k . dk + b . db, first parts)
 //          + sum_{u >= t} (q . dq - k . dk - b . db, second parts) + sum_{u > t} a . da
-// Swift: Operations/Recurrences/RWKV7*.swift
+// Swift: Operations/Recurrences/RWKV7.swift
 
 #include "rwkv7_sweep.cl"
 
@@ -159,15 +159,13 @@ WORK_GROUP kernel void rwkv7_backward(
     global const float *initial, global const float *output_gradient, global const float *final_gradient,
     global float *receptance_gradient, global float *decay_gradient, global float *key_gradient,
     global float *removal_gradient, global float *replacement_gradient, global float *value_gradient,
-    global float *initial_gradient, global float *scratch, ulong scratch_size, global float *states,
-    ulong states_size, global float *kept_y, int time, int heads, int width, int value_width, int group_heads,
-    float scale) {
+    global float *initial_gradient, global float *scratch, global float *states, ulong scratch_size, ulong states_size,
+    int time, int heads, int width, int value_width, int group_heads, float scale) {
   const Walk w = make_walk(time, heads, heads, width, value_width, group_heads);
   const Operands from = make_operands(&w, receptance, decay, key, removal, replacement, value, documents);
   const int matrix = BLOCK * w.keys, value_matrix = BLOCK * w.values, size = w.keys * w.values;
   scratch += get_group_id(0) * scratch_size;
   states += get_group_id(0) * group_heads * states_size;
-  kept_y += get_group_id(0) * group_heads * (size_t)time * w.values;
   PairBlock p = pair_block_at(scratch, w.keys, w.values);
   clear_pair_block(&p, w.keys);
   PairGradients d;
@@ -184,7 +182,7 @@ WORK_GROUP kernel void rwkv7_backward(
   const size_t stride = (size_t)heads * width, value_stride = (size_t)heads * value_width;
   set_zero(d.reads + 2 * matrix, w.keys);
   set_zero(ds + PAIR * PAIR, PAIR);
-  sweep_pair_chunks(&w, &from, &p, initial, states, states_size, kept_y);
+  sweep_pair_chunks(&w, &from, &p, initial, states, states_size);
   for (int h = 0; h < group_heads; h++) {
     load_state(final_gradient ? final_gradient + state_of(&w, w.first_head + h) : 0, width, value_width, w.keys,
                dstates + h * size);
@@ -197,7 +195,7 @@ WORK_GROUP kernel void rwkv7_backward(
     for (int h = 0; h < group_heads; h++) {
       const int head = w.first_head + h;
       global float *dstate = dstates + h * size;
-      global const float *head_y = kept_y + (size_t)h * time * w.values;
+      global const float *head_y = states + h * states_size + y_place(&w);
       const int blocks = sweep_pair_chunk(&w, &from, &p, start, end, head,
                                           states + h * states_size + (size_t)(start / CHUNK) * size, head_y, starts,
                                           block_states);

@@ -1,12 +1,17 @@
 // rwkv7_sweep.cl - the states that rwkv7_backward.cl walks over backwards
 //
-// A sweep forward makes the states in front of every chunk [chunks, K, V] per head and Y [T, V] per head, both kept; those in
-// front of a chunk's blocks are made again before the chunk's blocks are walked backwards.
+// A sweep forward makes the states in front of every chunk and behind the last and Y, kept [chunks + 1][K, V], then [T, V] per
+// head; those in front of a chunk's blocks are made again before the chunk's blocks are walked backwards.
 
 #ifndef RWKV7_SWEEP
 #define RWKV7_SWEEP
 
 #include "rwkv7_block.cl"
+
+// Where Y starts among what is kept of a head.
+static inline size_t y_place(const Walk *w) {
+  return (size_t)((w->time + CHUNK - 1) / CHUNK + 1) * w->keys * w->values;
+}
 
 // The state behind a block whose writes are loaded and whose y is known.
 static void write_pair(const Walk *w, PairBlock *p, global const float *before, global float *after) {
@@ -38,7 +43,7 @@ static void sweep_pair_block(const Walk *w, const Operands *from, PairBlock *p, 
 }
 
 static void sweep_pair_chunks(const Walk *w, const Operands *from, PairBlock *p, global const float *initial,
-                              global float *states, size_t states_size, global float *kept_y) {
+                              global float *states, size_t states_size) {
   const int size = w->keys * w->values;
   for (int h = 0; h < w->group_heads; h++) {
     load_state(initial ? initial + state_of(w, w->first_head + h) : 0, w->width, w->value_width, w->keys,
@@ -52,7 +57,7 @@ static void sweep_pair_chunks(const Walk *w, const Operands *from, PairBlock *p,
       for (int token = start, rows = 0; token < end; token += rows) {
         rows = block_rows(from->ids, token, end);
         sweep_pair_block(w, from, p, token, rows, w->first_head + h, token == start ? before : after, after,
-                         kept_y + (size_t)h * w->time * w->values);
+                         states + h * states_size + y_place(w));
       }
     }
   }

@@ -15,7 +15,7 @@
 // A block of 16 tokens meets the state at once: a third fewer operations than chunks of 64 with blocks inside them, at
 // heads of 64. A work-item owns `group_heads` neighbouring heads of one sequence and walks chunks of CHUNK tokens, all its heads
 // in every chunk: rows of neighbouring heads share pages and cache lines. Paper: Yang et al. 2024 (GLA).
-// Swift: Operations/Recurrences/GatedLinearAttention*.swift
+// Swift: Operations/Recurrences/GatedLinearAttention.swift
 
 #include "blocks.cl"
 

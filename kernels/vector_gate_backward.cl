@@ -11,7 +11,7 @@
 //   dg_t = e^{b_last} . rowsum(S . dS') + sum_{s < t} K_s . (first part of dK_s)
 //          + sum_{u >= t} (Q_u . dQ_u - K_u . (second part of dK_u)), both without dP's diagonal
 // The last is sum_{u >= t} (q dq - k dk) + rowsum(S' . dS') without what cancels in it.
-// Swift: Operations/Recurrences/GatedLinearAttention*.swift
+// Swift: Operations/Recurrences/GatedLinearAttention.swift
 
 #include "blocks.cl"
 
@@ -119,7 +119,7 @@ WORK_GROUP kernel void vector_gate_backward(
     global const int *documents, global const float *initial, global const float *output_gradient,
     global const float *final_gradient, global float *query_gradient, global float *key_gradient,
     global float *value_gradient, global float *gate_gradient, global float *initial_gradient, global float *scratch,
-    ulong scratch_size, global float *states, ulong states_size, int time, int heads, int width, int value_width,
+    global float *states, ulong scratch_size, ulong states_size, int time, int heads, int width, int value_width,
     int group_heads, float scale) {
   const Walk w = make_walk(time, heads, heads, width, value_width, group_heads);
   scratch += get_group_id(0) * scratch_size;

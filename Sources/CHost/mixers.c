@@ -11,15 +11,15 @@ static int level(void) {
   return __builtin_cpu_supports("x86-64-v4") ? 4 : __builtin_cpu_supports("x86-64-v3") ? 3 : 0;
 }
 #define DISPATCH(name) \
-  extern nibble_##name##_kernel name##_v4, name##_v3, name##_plain; \
-  nibble_##name##_kernel *nibble_##name(void) { \
+  extern nibble_recurrence name##_v4, name##_v3, name##_plain; \
+  nibble_recurrence *nibble_##name(void) { \
     return level() == 4 ? name##_v4 : level() == 3 ? name##_v3 : name##_plain; \
   }
 int nibble_mixer_vector(void) { return level() == 4 ? 16 : level() == 3 ? 8 : 4; }
 #else
 #define DISPATCH(name) \
-  extern nibble_##name##_kernel name##_plain; \
-  nibble_##name##_kernel *nibble_##name(void) { return name##_plain; }
+  extern nibble_recurrence name##_plain; \
+  nibble_recurrence *nibble_##name(void) { return name##_plain; }
 int nibble_mixer_vector(void) { return 4; }
 #endif
 

@@ -8,7 +8,7 @@
 
 #define HOST_C
 #define global
-#define kernel
+#define kernel static
 #define constant static const
 #define WORK_GROUP
 #define get_group_id(dimension) nibble_group

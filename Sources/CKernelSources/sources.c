@@ -69,6 +69,9 @@ static const char decays_text[] = {
 static const char scalar_gate_text[] = {
 #embed "../../kernels/scalar_gate.cl"
 };
+static const char scalar_gate_backward_text[] = {
+#embed "../../kernels/scalar_gate_backward.cl"
+};
 static const char delta_solve_text[] = {
 #embed "../../kernels/delta_solve.cl"
 };
@@ -178,6 +181,7 @@ static const struct {
     {"chunk", chunk_text, sizeof chunk_text},
     {"decays", decays_text, sizeof decays_text},
     {"scalar_gate", scalar_gate_text, sizeof scalar_gate_text},
+    {"scalar_gate_backward", scalar_gate_backward_text, sizeof scalar_gate_backward_text},
     {"delta_solve", delta_solve_text, sizeof delta_solve_text},
     {"delta_rule", delta_rule_text, sizeof delta_rule_text},
     {"delta_rule_backward", delta_rule_backward_text, sizeof delta_rule_backward_text},

@@ -12,97 +12,25 @@ int nibble_mixer_vector(void);
 /// The work-group that the kernels called by this thread run.
 void nibble_select_group(unsigned long group);
 
-typedef void nibble_scalar_gate_forward_kernel(
-    const float *_Nonnull query, const float *_Nonnull key, const float *_Nonnull value, const float *_Nullable gates,
-    const int *_Nullable documents, const float *_Nullable initial, float *_Nonnull output, float *_Nonnull final_state,
-    float *_Nonnull scratch, unsigned long scratch_size, int time, int heads, int key_heads, int width,
-    int value_width, int group_heads, int gates_by_token, float scale);
-nibble_scalar_gate_forward_kernel *_Nonnull nibble_scalar_gate_forward(void);
+/// A kernel with its arguments in order: pointers (null for absent operands), sizes, integers, the scale.
+typedef void nibble_recurrence(
+    void *_Nullable const *_Nonnull pointers, const unsigned long *_Nonnull sizes, const int *_Nonnull integers,
+    float scale);
 
-typedef void nibble_scalar_gate_backward_kernel(
-    const float *_Nonnull query, const float *_Nonnull key, const float *_Nonnull value, const float *_Nullable gates,
-    const int *_Nullable documents, const float *_Nullable initial, const float *_Nonnull output_gradient,
-    const float *_Nullable final_gradient, float *_Nonnull query_gradient, float *_Nonnull key_gradient,
-    float *_Nonnull value_gradient, float *_Nullable gate_gradient, float *_Nullable initial_gradient,
-    float *_Nonnull scratch, unsigned long scratch_size, float *_Nonnull states, unsigned long states_size, int time,
-    int heads, int key_heads, int width, int value_width, int group_heads, int gates_by_token, float scale);
-nibble_scalar_gate_backward_kernel *_Nonnull nibble_scalar_gate_backward(void);
+nibble_recurrence *_Nonnull nibble_scalar_gate_forward(void);
+nibble_recurrence *_Nonnull nibble_scalar_gate_backward(void);
+nibble_recurrence *_Nonnull nibble_scalar_gate_step(void);
 
-typedef void nibble_scalar_gate_step_kernel(
-    const float *_Nonnull query, const float *_Nonnull key, const float *_Nonnull value, const float *_Nullable gates,
-    const int *_Nullable documents, const float *_Nullable initial, float *_Nonnull output, float *_Nonnull final_state,
-    int batch, int time, int heads, int key_heads, int width, int value_width, int gates_by_token, float scale);
-nibble_scalar_gate_step_kernel *_Nonnull nibble_scalar_gate_step(void);
+nibble_recurrence *_Nonnull nibble_delta_rule_forward(void);
+nibble_recurrence *_Nonnull nibble_delta_rule_backward(void);
+nibble_recurrence *_Nonnull nibble_delta_rule_step(void);
 
-typedef void nibble_delta_rule_forward_kernel(
-    const float *_Nonnull query, const float *_Nonnull key, const float *_Nonnull value, const float *_Nonnull betas,
-    const float *_Nullable gates, const int *_Nullable documents, const float *_Nullable initial,
-    float *_Nonnull output, float *_Nonnull final_state, float *_Nonnull scratch, unsigned long scratch_size, int time,
-    int heads, int key_heads, int width, int value_width, int group_heads, float scale);
-nibble_delta_rule_forward_kernel *_Nonnull nibble_delta_rule_forward(void);
+nibble_recurrence *_Nonnull nibble_vector_gate_forward(void);
+nibble_recurrence *_Nonnull nibble_vector_gate_backward(void);
+nibble_recurrence *_Nonnull nibble_vector_gate_step(void);
 
-typedef void nibble_delta_rule_backward_kernel(
-    const float *_Nonnull query, const float *_Nonnull key, const float *_Nonnull value, const float *_Nonnull betas,
-    const float *_Nullable gates, const int *_Nullable documents, const float *_Nullable initial,
-    const float *_Nonnull output_gradient, const float *_Nullable final_gradient, float *_Nonnull query_gradient,
-    float *_Nonnull key_gradient, float *_Nonnull value_gradient, float *_Nonnull beta_gradient,
-    float *_Nullable gate_gradient, float *_Nullable initial_gradient, float *_Nonnull scratch,
-    unsigned long scratch_size, float *_Nonnull states, unsigned long states_size, int time, int heads, int key_heads,
-    int width, int value_width, int group_heads, float scale);
-nibble_delta_rule_backward_kernel *_Nonnull nibble_delta_rule_backward(void);
-
-typedef void nibble_delta_rule_step_kernel(
-    const float *_Nonnull query, const float *_Nonnull key, const float *_Nonnull value, const float *_Nonnull betas,
-    const float *_Nullable gates, const int *_Nullable documents, const float *_Nullable initial,
-    float *_Nonnull output, float *_Nonnull final_state, int time, int heads, int key_heads, int width,
-    int value_width, float scale);
-nibble_delta_rule_step_kernel *_Nonnull nibble_delta_rule_step(void);
-typedef void nibble_vector_gate_forward_kernel(
-    const float *_Nonnull query, const float *_Nonnull key, const float *_Nonnull value, const float *_Nonnull gates,
-    const int *_Nullable documents, const float *_Nullable initial, float *_Nonnull output, float *_Nonnull final_state,
-    float *_Nonnull scratch, unsigned long scratch_size, int time, int heads, int width, int value_width,
-    int group_heads, float scale);
-nibble_vector_gate_forward_kernel *_Nonnull nibble_vector_gate_forward(void);
-
-typedef void nibble_vector_gate_backward_kernel(
-    const float *_Nonnull query, const float *_Nonnull key, const float *_Nonnull value, const float *_Nonnull gates,
-    const int *_Nullable documents, const float *_Nullable initial, const float *_Nonnull output_gradient,
-    const float *_Nullable final_gradient, float *_Nonnull query_gradient, float *_Nonnull key_gradient,
-    float *_Nonnull value_gradient, float *_Nonnull gate_gradient, float *_Nullable initial_gradient,
-    float *_Nonnull scratch, unsigned long scratch_size, float *_Nonnull states, unsigned long states_size, int time,
-    int heads, int width, int value_width, int group_heads, float scale);
-nibble_vector_gate_backward_kernel *_Nonnull nibble_vector_gate_backward(void);
-
-typedef void nibble_vector_gate_step_kernel(
-    const float *_Nonnull query, const float *_Nonnull key, const float *_Nonnull value, const float *_Nonnull gates,
-    const int *_Nullable documents, const float *_Nullable initial, float *_Nonnull output, float *_Nonnull final_state,
-    int time, int heads, int width, int value_width, float scale);
-nibble_vector_gate_step_kernel *_Nonnull nibble_vector_gate_step(void);
-
-typedef void nibble_rwkv7_forward_kernel(
-    const float *_Nonnull receptance, const float *_Nonnull decay, const float *_Nonnull key,
-    const float *_Nonnull removal, const float *_Nonnull replacement, const float *_Nonnull value,
-    const int *_Nullable documents, const float *_Nullable initial, float *_Nonnull output, float *_Nonnull final_state,
-    float *_Nonnull scratch, unsigned long scratch_size, int time, int heads, int width, int value_width,
-    int group_heads, float scale);
-nibble_rwkv7_forward_kernel *_Nonnull nibble_rwkv7_forward(void);
-
-typedef void nibble_rwkv7_backward_kernel(
-    const float *_Nonnull receptance, const float *_Nonnull decay, const float *_Nonnull key,
-    const float *_Nonnull removal, const float *_Nonnull replacement, const float *_Nonnull value,
-    const int *_Nullable documents, const float *_Nullable initial, const float *_Nonnull output_gradient,
-    const float *_Nullable final_gradient, float *_Nonnull receptance_gradient, float *_Nonnull decay_gradient,
-    float *_Nonnull key_gradient, float *_Nonnull removal_gradient, float *_Nonnull replacement_gradient,
-    float *_Nonnull value_gradient, float *_Nullable initial_gradient, float *_Nonnull scratch,
-    unsigned long scratch_size, float *_Nonnull states, unsigned long states_size, float *_Nonnull kept_y, int time,
-    int heads, int width, int value_width, int group_heads, float scale);
-nibble_rwkv7_backward_kernel *_Nonnull nibble_rwkv7_backward(void);
-
-typedef void nibble_rwkv7_step_kernel(
-    const float *_Nonnull receptance, const float *_Nonnull decay, const float *_Nonnull key,
-    const float *_Nonnull removal, const float *_Nonnull replacement, const float *_Nonnull value,
-    const int *_Nullable documents, const float *_Nullable initial, float *_Nonnull output, float *_Nonnull final_state,
-    int time, int heads, int width, int value_width, float scale);
-nibble_rwkv7_step_kernel *_Nonnull nibble_rwkv7_step(void);
+nibble_recurrence *_Nonnull nibble_rwkv7_forward(void);
+nibble_recurrence *_Nonnull nibble_rwkv7_backward(void);
+nibble_recurrence *_Nonnull nibble_rwkv7_step(void);
 
 #endif

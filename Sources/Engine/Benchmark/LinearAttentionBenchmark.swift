@@ -3,44 +3,55 @@ import Kernels
 extension LinearAttentionProblem {
   /// The operation that is timed, with its inputs.
   var whole: OperationProblem {
+    let head = CheckedHead(of: self)
+    let plain = mixer.operation(options(hasInitialState: false))
     switch pass {
-    case .forward:
-      OperationProblem(mixer.operation(options(hasInitialState: false)), inputs, check: check)
+    case .forward: return OperationProblem(plain, inputs, check: check(head))
     case .decode:
-      OperationProblem(
-        mixer.operation(options(hasInitialState: true)), inputs + [.init(stateShape)], check: check)
+      return OperationProblem(
+        mixer.operation(options(hasInitialState: true)), inputs + [.init(stateShape)], check: check(head))
     case .backward:
-      OperationProblem(
-        mixer.gradient(options(hasInitialState: false), hasFinalCotangent: false),
-        inputs + [.init(outputShape)], check: check)
+      let cotangent = Sample.Input(outputShape, .float32, .values(head.cotangent(of: self)))
+      return OperationProblem(gradient(plain), inputs + [cotangent], check: check(head))
     }
   }
 
-  /// The widths of the gradients in order: those of the inputs, without a decay that is a constant.
-  private var gradientWidths: [Int] {
-    operands.compactMap { operand in
-      switch operand.extent {
-      case .row(let width): width
-      case .number: 1
-      case .perHead: nil
-      }
-    }
+  private func gradient(_ forward: any Recurrence) -> any Operation {
+    func make(_ forward: some Recurrence) -> any Operation { gradient(forward, hasFinalCotangent: false) }
+    return make(forward)
   }
 
-  /// One whole head, the same in every run.
-  private var check: BenchmarkCheck {
-    let random = CounterRandom(seed: 5, stream: "recurrence \(batch) \(time) \(heads)")
-    let head = RecurrenceHead(
-      batch: random.integer(0, below: batch), head: random.integer(1, below: heads))
-    let tokens = { (width: Int) in head.elements(of: self, tokens: 0..<self.time, width: width) }
+  /// The operands whose gradients are outputs.
+  private var gradients: [RecurrenceOperand] {
+    let forward = mixer.operation(options(hasInitialState: false))
+    let left = mixer.needsOptionalGradient ? nil : forward.optionalGradient
+    return forward.operands.indices.filter { $0 != left }.map { forward.operands[$0].gradient }
+  }
+
+  /// Some columns of one head, the same in every run.
+  private func check(_ head: CheckedHead) -> BenchmarkCheck {
     let places =
-      pass == .backward ? gradientWidths.map(tokens) : [tokens(valueWidth), head.state(of: self)]
-    let reference = RecurrenceHeadReference(self, head)
+      pass == .backward
+      ? gradients.map { head.elements(of: $0, size, tokens: 0..<time) }
+      : [head.elements(of: RecurrenceOperand("output", .value), size, tokens: 0..<time), head.state(size)]
+    let reference = CheckedHeadReference(self, head)
     var check = BenchmarkCheck([], factor: pass == .backward ? 3 : 2)
     check.further = places.enumerated().map { output, elements in
       .init(output: output, elements: elements) { inputs, _ in reference.values(of: output, inputs) }
     }
     return check
+  }
+
+  /// What the kernels do: the chunked form's arithmetic, where a sequence is long enough for it.
+  func cost(moving bytes: Double) -> Cost {
+    let recurrence = type(of: mixer.operation(options(hasInitialState: false)))
+    let passes = recurrence.chunkPasses(ChunkExtents(size, .host, units: 1))
+    let perToken =
+      pass == .backward
+      ? passes.backward
+      : time > ChunkConfiguration.longestStep
+        ? passes.forward : recurrence.statePasses.forward * Double(size.stateCount)
+    return Cost(flops: 2 * perToken * Double(batch * time * heads), bytes: bytes)
   }
 
   /// Inputs and results; those of the backward have the inputs' shapes.
@@ -76,6 +87,7 @@ extension KernelBenchmark {
       tensors: problem.tensors + (rival?.tensors ?? [])
     ) { device in
       var prepared = try PreparedBenchmark(problem.whole, on: device)
+      prepared.cost = prepared.cost.map { problem.cost(moving: $0.bytes) }
       prepared.tokens = problem.batch * problem.time
       if let rival {
         let attention = try KernelBenchmark.attention(rival).prepare(device)

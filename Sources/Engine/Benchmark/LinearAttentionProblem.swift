@@ -40,15 +40,19 @@ public struct LinearAttentionProblem: Sendable, Hashable {
     RecurrenceOptions(scale: mixer.scale(width: width), hasInitialState: hasInitialState)
   }
 
-  var operands: [Mixer.Operand] { mixer.operands(width: width, valueWidth: valueWidth) }
+  var operands: [RecurrenceOperand] { mixer.operation(options(hasInitialState: false)).operands }
+
+  var size: RecurrenceExtents {
+    RecurrenceExtents(query: [batch, time, heads, width], value: [batch, time, heads, valueWidth])
+  }
 
   /// The inputs of the recurrence without a state.
   var inputs: [Sample.Input] {
-    operands.map { .init($0.shape(batch: batch, time: time, heads: heads), .float32, $0.fill) }
+    operands.map { .init($0.shape(size), .float32, mixer.fill($0.name, width: width)) }
   }
 
   var outputShape: Shape { [batch, time, heads, valueWidth] }
-  var stateShape: Shape { [batch, heads, width, valueWidth] }
+  var stateShape: Shape { size.stateShape }
 }
 
 extension LinearAttentionProblem {
@@ -62,63 +66,22 @@ extension LinearAttentionProblem {
     case gatedLinear = "gated_linear"
     case rwkv7
 
-    /// An input in front of the optional ones.
-    struct Operand: Sendable {
-      enum Extent: Sendable {
-        /// [batch, time, heads, width].
-        case row(Int)
-        /// [batch, time, heads].
-        case number
-        /// [heads].
-        case perHead
-      }
-
-      let name: String
-      let extent: Extent
-      let fill: Sample.Fill
-
-      func shape(batch: Int, time: Int, heads: Int) -> Shape {
-        switch extent {
-        case .row(let width): [batch, time, heads, width]
-        case .number: [batch, time, heads]
-        case .perHead: [heads]
-        }
-      }
-    }
-
     func scale(width: Int) -> Float { self == .rwkv7 ? 1 : 1 / Float(width).squareRoot() }
 
-    /// The inputs of ``operation(_:)`` up to the optional ones.
-    func operands(width: Int, valueWidth: Int) -> [Operand] {
-      let ordinary = Sample.Fill.normal(deviation: 1)
+    /// Values of an operand.
+    func fill(_ operand: String, width: Int) -> Sample.Fill {
       // Rows of a length below 1: with longer keys the state of a delta rule would grow.
       let short = Sample.Fill.normal(deviation: 0.6 / Double(width).squareRoot())
-      let isDelta = self == .delta || self == .gatedDelta
-      let rows = [
-        Operand(name: "query", extent: .row(width), fill: ordinary),
-        Operand(name: "key", extent: .row(width), fill: isDelta ? short : ordinary),
-        Operand(name: "value", extent: .row(valueWidth), fill: ordinary),
-      ]
-      let gates = Sample.Fill.uniform(-0.7 ... -0.01)
-      let beta = Operand(name: "beta", extent: .number, fill: .uniform(0...1))
-      switch self {
-      case .linear: return rows
-      case .retention: return rows + [Operand(name: "log_decay", extent: .perHead, fill: gates)]
-      case .scalarGate: return rows + [Operand(name: "log_gate", extent: .number, fill: gates)]
-      case .delta: return rows + [beta]
-      case .gatedLinear: return rows + [Operand(name: "log_gate", extent: .row(width), fill: gates)]
-      case .rwkv7:
-        return [
-          Operand(name: "receptance", extent: .row(width), fill: ordinary),
-          Operand(name: "log_decay", extent: .row(width), fill: gates), rows[1],
-          Operand(name: "removal", extent: .row(width), fill: short),
-          Operand(name: "replacement", extent: .row(width), fill: short), rows[2],
-        ]
-      case .gatedDelta: return rows + [beta, Operand(name: "log_gate", extent: .number, fill: gates)]
+      return switch operand {
+      case "key" where self == .delta || self == .gatedDelta: short
+      case "removal", "replacement": short
+      case "log_decay", "log_gate": .uniform(-0.7 ... -0.01)
+      case "beta": .uniform(0...1)
+      default: .normal(deviation: 1)
       }
     }
 
-    func operation(_ options: RecurrenceOptions) -> any DifferentiableOperation {
+    func operation(_ options: RecurrenceOptions) -> any Recurrence {
       switch self {
       case .linear: ScalarGatedLinearAttention(.none, options)
       case .retention: ScalarGatedLinearAttention(.perHead, options)
@@ -130,25 +93,15 @@ extension LinearAttentionProblem {
       }
     }
 
-    /// The gradients that training asks for: retention's decays are constants.
-    func gradient(_ options: RecurrenceOptions, hasFinalCotangent: Bool) -> any Operation {
-      switch self {
-      case .linear, .retention:
-        ScalarGatedLinearAttentionGradient(
-          ScalarGatedLinearAttention(self == .linear ? .none : .perHead, options),
-          hasFinalCotangent: hasFinalCotangent, needsGate: false)
-      case .scalarGate:
-        ScalarGatedLinearAttentionGradient(
-          ScalarGatedLinearAttention(.perToken, options), hasFinalCotangent: hasFinalCotangent,
-          needsGate: true)
-      case .delta, .gatedDelta:
-        GatedDeltaRuleGradient(
-          GatedDeltaRule(hasGate: self == .gatedDelta, options), hasFinalCotangent: hasFinalCotangent,
-          needsGate: self == .gatedDelta)
-      case .gatedLinear:
-        GatedLinearAttentionGradient(GatedLinearAttention(options), hasFinalCotangent: hasFinalCotangent)
-      case .rwkv7: RWKV7Gradient(RWKV7(options), hasFinalCotangent: hasFinalCotangent)
-      }
-    }
+    /// Whether training asks for the gradient of the gate: retention's decays are constants.
+    var needsOptionalGradient: Bool { self != .retention }
+  }
+
+  /// The gradients that training asks for.
+  func gradient<Forward: Recurrence>(_ forward: Forward, hasFinalCotangent: Bool) -> RecurrenceGradient<
+    Forward
+  > {
+    RecurrenceGradient(
+      forward, hasFinalCotangent: hasFinalCotangent, needsOptional: mixer.needsOptionalGradient)
   }
 }

@@ -209,6 +209,13 @@ public final class OpenCLDevice: Device {
     Kernel(try program(family, definitions).kernel(name), device: self)
   }
 
+  /// The same for a kernel whose list of arguments is put together at run time.
+  public func untypedKernel(_ name: String, in family: String, _ definitions: [String: String]) throws
+    -> UntypedKernel
+  {
+    UntypedKernel(try program(family, definitions).kernel(name), device: self)
+  }
+
   private func program(_ family: String, _ definitions: [String: String]) throws -> Program {
     let key = ProgramKey(family: family, definitions: definitions)
     if let program = programs[key] { return program }

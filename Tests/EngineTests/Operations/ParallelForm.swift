@@ -38,13 +38,8 @@ struct ParallelForm {
   /// The numbers of a token and a head, by the input's name; nil where the mixer has none.
   fileprivate func row(_ name: String, _ batch: Int, _ time: Int, _ head: Int) -> [Double]? {
     guard let index = problem.operands.firstIndex(where: { $0.name == name }) else { return nil }
-    switch problem.operands[index].extent {
-    case .perHead: return [inputs[index][head]]
-    case .number: return [inputs[index][(batch * problem.time + time) * problem.heads + head]]
-    case .row(let width):
-      let start = ((batch * problem.time + time) * problem.heads + head) * width
-      return Array(inputs[index][start..<start + width])
-    }
+    return Array(
+      inputs[index][problem.operands[index].elements(problem.size, batch: batch, time: time, head: head)])
   }
 
   /// One head of one sequence.

@@ -38,6 +38,9 @@ public struct ChunkConfiguration: KernelConfiguration {
 
   var definitions: [String: String] { ["VECTOR": "\(vector)", "CHUNK": "\(chunk)"] }
 
+  /// Sequences up to this length go through the kernels that walk token by token.
+  static let longestStep = 8
+
   /// A width padded to whole vectors.
   func padded(_ width: Int) -> Int { (width + vector - 1) / vector * vector }
 

@@ -1,3 +1,4 @@
+import CHost
 import Kernels
 
 /// Linear attention that replaces what its state says of a key, fused and in chunks: the (gated) delta rule.
@@ -12,7 +13,7 @@ import Kernels
 ///
 /// - SeeAlso: Yang et al., "Parallelizing Linear Transformers with the Delta Rule over Sequence Length", 2024; Yang et al.,
 ///   "Gated Delta Networks", 2025.
-public struct GatedDeltaRule: DifferentiableOperation {
+public struct GatedDeltaRule: Recurrence {
   public static let name = "gated_delta_rule"
   /// log_gate [batch, time, heads] is given; else the state does not decay (DeltaNet).
   public let hasGate: Bool
@@ -23,131 +24,79 @@ public struct GatedDeltaRule: DifferentiableOperation {
     self.options = options
   }
 
-  /// Position of the first input behind the gate.
-  var extrasPosition: Int { hasGate ? 5 : 4 }
-
-  var operands: String {
-    "query [batch, time, groups, k], key [batch, time, groups, k], value [batch, time, heads, v]"
-      + ", beta [batch, time, heads]" + (hasGate ? ", log_gate [batch, time, heads]" : "") + options.operands
+  var operands: [RecurrenceOperand] {
+    [
+      .init("query", .sharedRow), .init("key", .sharedRow), .init("value", .value), .init("beta", .number),
+    ] + (hasGate ? [.init("log_gate", .number)] : [])
   }
 
-  public var signature: String {
-    operands + " > output [batch, time, heads, v], final_state [batch, heads, k, v]"
-  }
+  var optionalGradient: Int? { hasGate ? 4 : nil }
 
-  public func validate(_ inputs: [TensorType]) throws(ShapeError) {
-    try RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-      .validate(operation: Self.name, signature: signature)
-  }
+  /// The state is read for the key, written, and read for the query.
+  ///
+  /// In the backward states are made again (2); query, key (twice), value, the output's cotangent and the state's gradient
+  /// itself each meet a state or its gradient.
+  static let statePasses = (forward: 3.0, backward: 8.0)
 
-  public func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-    // The state is read for the key, written, and read for the query.
-    return Cost(
-      flops: 3 * size.flopsPerStatePass, bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
-  }
-
-  /// The factor of the state in front of a token.
-  func decay<Scalar: ReferenceScalar>(
-    _ inputs: [ReferenceTensor<Scalar>], _ size: RecurrenceExtents, batch: Int, time: Int, head: Int,
-  ) -> Scalar {
-    let documents = options.extras(of: inputs, from: extrasPosition).documents
-    if RecurrenceOptions.isReset(documents, batch: batch, time: time, of: size.time) { return 0 }
-    guard hasGate else { return 1 }
-    return .exp(
-      max(inputs[4][size.row(batch, time, head, width: 1)], ScalarGatedLinearAttention.leastGate()))
-  }
-
-  public func reference<Scalar: ReferenceScalar>(
-    _ inputs: [ReferenceTensor<Scalar>], _ outputs: inout [ReferenceTensor<Scalar>],
-  ) {
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-    for batch in 0..<size.batch {
-      for head in 0..<size.heads {
-        let states = states(inputs, size, batch: batch, head: head)
-        for time in 0..<size.time {
-          let query = size.keyRow(batch, time, size.keyHead(head))
-          let row = size.row(batch, time, head, width: size.valueWidth)
-          for column in 0..<size.valueWidth {
-            var sum: Scalar = 0
-            for index in 0..<size.width {
-              sum += states[time + 1][index * size.valueWidth + column] * inputs[0][query + index]
-            }
-            outputs[0][row + column] = Scalar(options.scale) * sum
-          }
-        }
-        let place = (batch * size.heads + head) * size.stateCount
-        for index in 0..<size.stateCount { outputs[1][place + index] = states[size.time][index] }
-      }
-    }
-  }
-
-  /// The states of one head: in front of the first token, then behind every token.
-  func states<Scalar: ReferenceScalar>(
-    _ inputs: [ReferenceTensor<Scalar>], _ size: RecurrenceExtents, batch: Int, head: Int,
-  ) -> [[Scalar]] {
-    let initial = options.extras(of: inputs, from: extrasPosition).initial
-    let place = (batch * size.heads + head) * size.stateCount
-    var states = [
-      initial.map { Array($0.values[place..<place + size.stateCount]) }
-        ?? [Scalar](repeating: 0, count: size.stateCount)
-    ]
-    for time in 0..<size.time {
-      let key = size.keyRow(batch, time, size.keyHead(head))
-      let beta = inputs[3][size.row(batch, time, head, width: 1)]
-      let decay: Scalar = decay(inputs, size, batch: batch, time: time, head: head)
-      var state = states[time].map { decay * $0 }
-      let errors = errors(of: state, inputs, size, batch: batch, time: time, head: head)
-      for index in 0..<size.stateCount {
-        let (row, column) = (index / size.valueWidth, index % size.valueWidth)
-        state[index] += inputs[1][key + row] * beta * errors[column]
-      }
-      states.append(state)
-    }
-    return states
+  private func decay<Scalar: ReferenceScalar>(_ token: RecurrenceToken<Scalar>) -> Scalar {
+    hasGate ? Self.decay(token.number(4)) : 1
   }
 
   /// What a decayed state misses of a token's value: `v_t - S^T k_t`.
-  func errors<Scalar: ReferenceScalar>(
-    of state: [Scalar], _ inputs: [ReferenceTensor<Scalar>], _ size: RecurrenceExtents, batch: Int, time: Int,
-    head: Int,
+  private func errors<Scalar: ReferenceScalar>(
+    of decayed: [Scalar], _ token: RecurrenceToken<Scalar>,
   ) -> [Scalar] {
-    let key = size.keyRow(batch, time, size.keyHead(head))
-    let value = size.row(batch, time, head, width: size.valueWidth)
-    return (0..<size.valueWidth).map { column in
-      var read: Scalar = 0
-      for row in 0..<size.width { read += state[row * size.valueWidth + column] * inputs[1][key + row] }
-      return inputs[2][value + column] - read
-    }
+    zip(token[2], token.read(decayed, with: token[1])).map { $0 - $1 }
   }
 
-  public var saved: SavedTensors { SavedTensors(inputs: Set(0..<extrasPosition + options.extraCount)) }
+  func advance<Scalar: ReferenceScalar>(_ state: inout [Scalar], by token: RecurrenceToken<Scalar>) {
+    let (decay, beta) = (decay(token), token.number(3))
+    for index in state.indices { state[index] *= decay }
+    let errors = errors(of: state, token)
+    token.write(token[1].map { beta * $0 }, errors, to: &state)
+  }
 
-  public func backward(_ context: GradientContext) {
-    let final = context.cotangent(1)
-    guard context.cotangent(0) != nil || final != nil else { return }
-    let inputs = (0..<extrasPosition + options.extraCount).map { context.input($0) }
-    let needsGate = hasGate && context.needs(4)
-    let gradient = GatedDeltaRuleGradient(self, hasFinalCotangent: final != nil, needsGate: needsGate)
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-    let results = context.tape.apply(
-      gradient, inputs + [context.cotangentOrZero(0)] + (final.map { [$0] } ?? []))
-    for position in 0..<2 {
-      let shape = inputs[position].shape
-      guard size.heads > size.keyHeads else {
-        context.add(results[position], to: position)
-        continue
-      }
-      let parts = results[position].reshaped(
-        to: [size.batch * size.time * size.keyHeads, size.heads / size.keyHeads, size.width])
-      context.add(context.tape.apply(SumParts(), [parts])[0].reshaped(to: shape), to: position)
+  func retreat<Scalar: ReferenceScalar>(
+    _ gradient: inout [Scalar], from token: RecurrenceToken<Scalar>, behind state: [Scalar],
+    into results: inout [[Scalar]],
+  ) {
+    let (decay, beta) = (decay(token), token.number(3))
+    let decayed = state.map { decay * $0 }
+    let errors = errors(of: decayed, token)
+    let written = token.read(gradient, with: token[1])
+    let (write, read) = (token.readRows(gradient, with: errors), token.readRows(decayed, with: written))
+    results[1] = zip(write, read).map { beta * ($0 - $1) }
+    results[2] = written.map { beta * $0 }
+    for (column, error) in errors.enumerated() { results[3][0] += written[column] * error }
+    token.write(token[1].map { -beta * $0 }, written, to: &gradient)
+    if hasGate, token.number(4) >= Self.leastGate() {
+      for index in gradient.indices { results[4][0] += decayed[index] * gradient[index] }
     }
-    context.add(results[2], to: 2)
-    context.add(results[3], to: 3)
-    if needsGate { context.add(results[4], to: 4) }
-    if options.hasInitialState, context.needs(extrasPosition), let last = results.last {
-      context.add(last, to: extrasPosition)
-    }
+    for index in gradient.indices { gradient[index] *= decay }
+  }
+}
+
+// The kernels: `kernels/delta_rule*.cl`.
+extension GatedDeltaRule {
+  static let kernels = RecurrenceKernels(
+    name: "delta_rule", forward: nibble_delta_rule_forward, step: nibble_delta_rule_step,
+    backward: nibble_delta_rule_backward)
+  static let kernelOperands = 5
+
+  static func scratch(_ extents: ChunkExtents) -> RecurrenceScratch {
+    let (chunk, keys, values) = (extents.chunk, extents.keys, extents.values)
+    return RecurrenceScratch(
+      forward: chunk * (7 + 4 * keys + 2 * values + chunk),
+      backward: chunk * (8 + 6 * keys + 4 * values + 3 * chunk) + values + extents.stateCount,
+      // The states in front of every chunk and behind the last, and the errors of prediction of every token.
+      kept: (extents.chunks + 1) * extents.stateCount + extents.chunks * chunk * values)
+  }
+
+  static func chunkPasses(_ extents: ChunkExtents) -> (forward: Double, backward: Double) {
+    (
+      3 * extents.statePass + 2 * extents.chunkKeys + 2 * extents.chunkValues,
+      8 * extents.statePass + 7 * extents.chunkKeys + 5 * extents.chunkValues
+    )
   }
 }
 

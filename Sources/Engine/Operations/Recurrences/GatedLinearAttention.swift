@@ -1,3 +1,4 @@
+import CHost
 import Kernels
 
 /// Linear attention whose state decays by one factor per key channel and token (GLA), fused and in blocks.
@@ -10,191 +11,58 @@ import Kernels
 /// count as -20, without a gradient.
 ///
 /// - SeeAlso: Yang et al., "Gated Linear Attention Transformers with Hardware-Efficient Training", 2024.
-public struct GatedLinearAttention: DifferentiableOperation {
+public struct GatedLinearAttention: Recurrence {
   public static let name = "gated_linear_attention"
   public let options: RecurrenceOptions
 
   public init(_ options: RecurrenceOptions) { self.options = options }
 
-  /// Position of the first input behind the gate.
-  static let extrasPosition = 4
-
-  var operands: String {
-    "query [batch, time, heads, k], key [batch, time, heads, k], value [batch, time, heads, v]"
-      + ", log_gate [batch, time, heads, k]" + options.operands
+  var operands: [RecurrenceOperand] {
+    [.init("query", .row), .init("key", .row), .init("value", .value), .init("log_gate", .row)]
   }
 
-  public var signature: String {
-    operands + " > output [batch, time, heads, v], final_state [batch, heads, k, v]"
+  /// As in ``ScalarGatedLinearAttention``.
+  static let statePasses = (forward: 2.0, backward: 5.0)
+
+  func advance<Scalar: ReferenceScalar>(_ state: inout [Scalar], by token: RecurrenceToken<Scalar>) {
+    token.scaleRows(of: &state, by: token[3].map { Self.decay($0) })
+    token.write(token[1], token[2], to: &state)
   }
 
-  public func validate(_ inputs: [TensorType]) throws(ShapeError) {
-    try RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-      .validate(operation: Self.name, signature: signature)
-  }
-
-  public func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-    // The state is written and read once per token.
-    return Cost(
-      flops: 2 * size.flopsPerStatePass, bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
-  }
-
-  /// Gates below this count as this, without a gradient.
-  static func leastGate<Scalar: ReferenceScalar>() -> Scalar { ScalarGatedLinearAttention.leastGate() }
-
-  /// The factors of the state's rows in front of a token.
-  func decays<Scalar: ReferenceScalar>(
-    _ inputs: [ReferenceTensor<Scalar>], _ size: RecurrenceExtents, batch: Int, time: Int, head: Int,
-  ) -> [Scalar] {
-    let documents = options.extras(of: inputs, from: Self.extrasPosition).documents
-    guard !RecurrenceOptions.isReset(documents, batch: batch, time: time, of: size.time) else {
-      return [Scalar](repeating: 0, count: size.width)
-    }
-    let row = size.row(batch, time, head, width: size.width)
-    return (0..<size.width).map { .exp(max(inputs[3][row + $0], Self.leastGate())) }
-  }
-
-  public func reference<Scalar: ReferenceScalar>(
-    _ inputs: [ReferenceTensor<Scalar>], _ outputs: inout [ReferenceTensor<Scalar>],
+  func retreat<Scalar: ReferenceScalar>(
+    _ gradient: inout [Scalar], from token: RecurrenceToken<Scalar>, behind state: [Scalar],
+    into results: inout [[Scalar]],
   ) {
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-    for batch in 0..<size.batch {
-      for head in 0..<size.heads {
-        let states = states(inputs, size, batch: batch, head: head)
-        for time in 0..<size.time {
-          let query = size.row(batch, time, head, width: size.width)
-          let row = size.row(batch, time, head, width: size.valueWidth)
-          for column in 0..<size.valueWidth {
-            var sum: Scalar = 0
-            for index in 0..<size.width {
-              sum += states[time + 1][index * size.valueWidth + column] * inputs[0][query + index]
-            }
-            outputs[0][row + column] = Scalar(options.scale) * sum
-          }
-        }
-        let place = (batch * size.heads + head) * size.stateCount
-        for index in 0..<size.stateCount { outputs[1][place + index] = states[size.time][index] }
-      }
-    }
-  }
-
-  /// The states of one head: in front of the first token, then behind every token.
-  func states<Scalar: ReferenceScalar>(
-    _ inputs: [ReferenceTensor<Scalar>], _ size: RecurrenceExtents, batch: Int, head: Int,
-  ) -> [[Scalar]] {
-    let initial = options.extras(of: inputs, from: Self.extrasPosition).initial
-    let place = (batch * size.heads + head) * size.stateCount
-    var states = [
-      initial.map { Array($0.values[place..<place + size.stateCount]) }
-        ?? [Scalar](repeating: 0, count: size.stateCount)
-    ]
-    for time in 0..<size.time {
-      let decays: [Scalar] = decays(inputs, size, batch: batch, time: time, head: head)
-      let key = size.row(batch, time, head, width: size.width)
-      let value = size.row(batch, time, head, width: size.valueWidth)
-      var state = states[time]
-      for index in 0..<size.stateCount {
-        let (row, column) = (index / size.valueWidth, index % size.valueWidth)
-        state[index] = decays[row] * state[index] + inputs[1][key + row] * inputs[2][value + column]
-      }
-      states.append(state)
-    }
-    return states
-  }
-
-  public var saved: SavedTensors {
-    SavedTensors(inputs: Set(0..<Self.extrasPosition + options.extraCount))
-  }
-
-  public func backward(_ context: GradientContext) {
-    let final = context.cotangent(1)
-    guard context.cotangent(0) != nil || final != nil else { return }
-    let inputs = (0..<Self.extrasPosition + options.extraCount).map { context.input($0) }
-    let gradient = GatedLinearAttentionGradient(self, hasFinalCotangent: final != nil)
-    let results = context.tape.apply(
-      gradient, inputs + [context.cotangentOrZero(0)] + (final.map { [$0] } ?? []))
-    for position in 0..<(options.hasInitialState ? 5 : 4) { context.add(results[position], to: position) }
+    results[1] = token.readRows(gradient, with: token[2])
+    results[2] = token.read(gradient, with: token[1])
+    token.scaleRows(of: &gradient, by: token[3].map { Self.decay($0) })
+    results[3] = zip(token[3], token.rowDots(state, gradient)).map { $0 < Self.leastGate() ? 0 : $1 }
   }
 }
 
-/// The gradient of ``GatedLinearAttention``; states are made again, not kept.
-struct GatedLinearAttentionGradient: Operation {
-  static let name = "gated_linear_attention_gradient"
-  let forward: GatedLinearAttention
-  /// A cotangent of the final state is the last input.
-  let hasFinalCotangent: Bool
+// The kernels: `kernels/vector_gate*.cl`.
+extension GatedLinearAttention {
+  static let kernels = RecurrenceKernels(
+    name: "vector_gate", forward: nibble_vector_gate_forward, step: nibble_vector_gate_step,
+    backward: nibble_vector_gate_backward)
+  static let kernelOperands = 4
 
-  init(_ forward: GatedLinearAttention, hasFinalCotangent: Bool) {
-    self.forward = forward
-    self.hasFinalCotangent = hasFinalCotangent
+  static func scratch(_ extents: ChunkExtents) -> RecurrenceScratch {
+    let (block, keys, values) = (extents.block, extents.keys, extents.values)
+    return RecurrenceScratch(
+      forward: block * (6 * keys + 2 * values + block) + keys,
+      backward: block * (11 * keys + 5 * values + 2 * block) + 2 * keys + extents.chunk
+        + extents.blocksPerChunk * extents.stateCount,
+      // The states in front of every chunk.
+      kept: extents.chunks * extents.stateCount)
   }
 
-  /// Position of the output's cotangent.
-  var cotangentPosition: Int { GatedLinearAttention.extrasPosition + forward.options.extraCount }
-
-  var signature: String {
-    forward.operands + ", cotangent [batch, time, heads, v]"
-      + (hasFinalCotangent ? ", final_cotangent [batch, heads, k, v]" : "")
-      + " > query_gradient [batch, time, heads, k], key_gradient [batch, time, heads, k]"
-      + ", value_gradient [batch, time, heads, v], gate_gradient [batch, time, heads, k]"
-      + (forward.options.hasInitialState ? ", initial_state_gradient [batch, heads, k, v]" : "")
-  }
-
-  func validate(_ inputs: [TensorType]) throws(ShapeError) {
-    try RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-      .validate(operation: Self.name, signature: signature)
-  }
-
-  func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-    // States and their gradients once per token, and each of query, key and value meets one of them.
-    return Cost(
-      flops: 5 * size.flopsPerStatePass, bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
-  }
-
-  func reference<Scalar: ReferenceScalar>(
-    _ inputs: [ReferenceTensor<Scalar>], _ outputs: inout [ReferenceTensor<Scalar>],
-  ) {
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-    for index in 0..<4 {
-      for place in 0..<outputs[index].shape.count { outputs[index][place] = 0 }
-    }
-    for batch in 0..<size.batch {
-      for head in 0..<size.heads { reference(inputs, &outputs, size, batch: batch, head: head) }
-    }
-  }
-
-  private func reference<Scalar: ReferenceScalar>(
-    _ inputs: [ReferenceTensor<Scalar>], _ outputs: inout [ReferenceTensor<Scalar>],
-    _ size: RecurrenceExtents, batch: Int, head: Int,
-  ) {
-    let states = forward.states(inputs, size, batch: batch, head: head)
-    let place = (batch * size.heads + head) * size.stateCount
-    var gradient = [Scalar](repeating: 0, count: size.stateCount)
-    if hasFinalCotangent {
-      gradient = Array(inputs[cotangentPosition + 1].values[place..<place + size.stateCount])
-    }
-    let scale = Scalar(forward.options.scale)
-    for time in (0..<size.time).reversed() {
-      let key = size.row(batch, time, head, width: size.width)
-      let value = size.row(batch, time, head, width: size.valueWidth)
-      let decays: [Scalar] = forward.decays(inputs, size, batch: batch, time: time, head: head)
-      for index in 0..<size.stateCount {
-        let (row, column) = (index / size.valueWidth, index % size.valueWidth)
-        let cotangent = inputs[cotangentPosition][value + column]
-        gradient[index] += scale * inputs[0][key + row] * cotangent
-        outputs[0][key + row] += scale * states[time + 1][index] * cotangent
-        outputs[1][key + row] += gradient[index] * inputs[2][value + column]
-        outputs[2][value + column] += gradient[index] * inputs[1][key + row]
-        if inputs[3][key + row] >= GatedLinearAttention.leastGate() {
-          outputs[3][key + row] += decays[row] * states[time][index] * gradient[index]
-        }
-        gradient[index] *= decays[row]
-      }
-    }
-    guard forward.options.hasInitialState else { return }
-    for index in 0..<size.stateCount { outputs[4][place + index] = gradient[index] }
+  /// A key that ages on its way to a product costs half a multiply-add more.
+  static func chunkPasses(_ extents: ChunkExtents) -> (forward: Double, backward: Double) {
+    (
+      2 * extents.statePass + 1.5 * extents.blockKeys + extents.blockValues,
+      6 * extents.statePass + 4.5 * extents.blockKeys + 2 * extents.blockValues
+    )
   }
 }
 
@@ -219,5 +87,44 @@ extension Tape {
       GatedLinearAttention(options),
       [query, key, value, gate] + [initialState, documents].compactMap { $0 })
     return (outputs[0], outputs[1])
+  }
+}
+
+extension GatedLinearAttention {
+  public static var samples: [Sample] {
+    [
+      sample("t5 k4 v8", .init(time: 5, width: 4, valueWidth: 8)),
+      sample("step t1 state", .init(time: 1, width: 20, valueWidth: 33, heads: 2, batch: 2, initial: true)),
+      sample("step t3 documents", .init(time: 3, width: 4, valueWidth: 16, documents: 1)),
+      sample("t64 two sequences", .init(time: 64, width: 5, valueWidth: 4, heads: 2, batch: 2)),
+      sample("t65 k16 v16 state", .init(time: 65, width: 16, valueWidth: 16, initial: true)),
+      sample("t33 odd widths", .init(time: 33, width: 7, valueWidth: 19, heads: 3)),
+      sample("t129 documents", .init(time: 129, width: 4, valueWidth: 6, initial: true, documents: 7)),
+      sample("t40 long documents", .init(time: 40, width: 4, valueWidth: 4, documents: 23)),
+      sample(
+        "t20 documents of one token", .init(time: 20, width: 4, valueWidth: 4, initial: true, documents: 1)),
+      sample("t130 near one", .init(time: 130, width: 4, valueWidth: 4), .uniform(-1e-5...0)),
+      sample("t70 strong", .init(time: 70, width: 6, valueWidth: 4, initial: true), .uniform(-8 ... -2)),
+      sample("t37 mixed", .init(time: 37, width: 4, valueWidth: 4), .values(mixedGates(37 * 4))),
+      sample("t20 below the least gate", .init(time: 20, width: 4, valueWidth: 4), .uniform(-40 ... -10)),
+    ]
+  }
+
+  /// Gates that keep, that halve and that end the memory, in every channel.
+  private static func mixedGates(_ count: Int) -> [Float] {
+    (0..<count).map { (index: Int) -> Float in
+      switch index * 5 % 7 {
+      case 0: -30
+      case 1: -8
+      case 2: -0.7
+      default: -1e-4
+      }
+    }
+  }
+
+  private static func sample(
+    _ label: String, _ sample: RecurrenceSample, _ gates: Sample.Fill = .uniform(-0.7 ... -0.01),
+  ) -> Sample {
+    sample(label, ["log_gate": gates]) { Self($0) }
   }
 }

@@ -1,3 +1,4 @@
+import CHost
 import Kernels
 
 /// RWKV-7's generalized delta rule: a state with a diagonal and a rank-one transition, fused and in blocks.
@@ -11,120 +12,70 @@ import Kernels
 /// [k, v]; RWKV-LM stores their transposes.
 ///
 /// - SeeAlso: Peng et al., "RWKV-7 Goose with Expressive Dynamic State Evolution", 2025.
-public struct RWKV7: DifferentiableOperation {
+public struct RWKV7: Recurrence {
   public static let name = "rwkv7"
   public let options: RecurrenceOptions
 
   public init(_ options: RecurrenceOptions) { self.options = options }
 
-  /// Position of the first input behind the value.
-  static let extrasPosition = 6
-
-  var operands: String {
-    "receptance [batch, time, heads, k], log_decay [batch, time, heads, k], key [batch, time, heads, k]"
-      + ", removal [batch, time, heads, k], replacement [batch, time, heads, k], value [batch, time, heads, v]"
-      + options.operands
+  var operands: [RecurrenceOperand] {
+    ["receptance", "log_decay", "key", "removal", "replacement"].map { .init($0, .row) }
+      + [.init("value", .value)]
   }
 
-  public var signature: String {
-    operands + " > output [batch, time, heads, v], final_state [batch, heads, k, v]"
+  /// The state is read twice and written twice per token.
+  ///
+  /// In the backward the same for the states, twice as many passes for what meets them and for their gradients.
+  static let statePasses = (forward: 4.0, backward: 10.0)
+
+  func advance<Scalar: ReferenceScalar>(_ state: inout [Scalar], by token: RecurrenceToken<Scalar>) {
+    let read = token.read(state, with: token[3])
+    token.scaleRows(of: &state, by: token[1].map { Self.decay($0) })
+    token.write(token[4], read, to: &state)
+    token.write(token[2], token[5], to: &state)
   }
 
-  public func validate(_ inputs: [TensorType]) throws(ShapeError) {
-    try RecurrenceExtents(query: inputs[0].shape, value: inputs[5].shape)
-      .validate(operation: Self.name, signature: signature)
-  }
-
-  public func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[5].shape)
-    // The state is read twice and written twice per token.
-    return Cost(
-      flops: 4 * size.flopsPerStatePass, bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
-  }
-
-  public func reference<Scalar: ReferenceScalar>(
-    _ inputs: [ReferenceTensor<Scalar>], _ outputs: inout [ReferenceTensor<Scalar>],
+  func retreat<Scalar: ReferenceScalar>(
+    _ gradient: inout [Scalar], from token: RecurrenceToken<Scalar>, behind state: [Scalar],
+    into results: inout [[Scalar]],
   ) {
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[5].shape)
-    for batch in 0..<size.batch {
-      for head in 0..<size.heads {
-        let steps = steps(inputs, size, batch: batch, head: head)
-        for (time, step) in steps.enumerated() {
-          let read = size.row(batch, time, head, width: size.width)
-          let row = size.row(batch, time, head, width: size.valueWidth)
-          for column in 0..<size.valueWidth {
-            var sum: Scalar = 0
-            for index in 0..<size.width {
-              sum += step.after[index * size.valueWidth + column] * inputs[0][read + index]
-            }
-            outputs[0][row + column] = Scalar(options.scale) * sum
-          }
-        }
-        let place = (batch * size.heads + head) * size.stateCount
-        guard let last = steps.last else { continue }
-        for index in 0..<size.stateCount { outputs[1][place + index] = last.after[index] }
-      }
-    }
+    let readGradient = token.read(gradient, with: token[4])
+    results[2] = token.readRows(gradient, with: token[5])
+    results[3] = token.readRows(state, with: readGradient)
+    results[4] = token.readRows(gradient, with: token.read(state, with: token[3]))
+    results[5] = token.read(gradient, with: token[2])
+    token.scaleRows(of: &gradient, by: token[1].map { Self.decay($0) })
+    results[1] = zip(token[1], token.rowDots(state, gradient)).map { $0 < Self.leastGate() ? 0 : $1 }
+    token.write(token[3], readGradient, to: &gradient)
+  }
+}
+
+// The kernels: `kernels/rwkv7*.cl`.
+extension RWKV7 {
+  static let kernels = RecurrenceKernels(
+    name: "rwkv7", forward: nibble_rwkv7_forward, step: nibble_rwkv7_step, backward: nibble_rwkv7_backward)
+  static let kernelOperands = 6
+
+  static func scratch(_ extents: ChunkExtents) -> RecurrenceScratch {
+    let (block, pair, keys, values) = (extents.block, 2 * extents.block, extents.keys, extents.values)
+    // `PAIR_BLOCK_FLOATS`
+    let forward = (3 * block + 3 * pair + 2) * keys + 3 * block * values + (pair + 1) * pair
+    let rowGradients = (3 * pair + 2 * block + 2) * keys
+    let valueGradients = (3 * block + 2 * pair) * values
+    return RecurrenceScratch(
+      forward: forward,
+      backward: forward + rowGradients + valueGradients + (pair + 1) * pair + extents.chunk
+        + extents.blocksPerChunk * extents.stateCount,
+      // The states in front of every chunk and behind the last, and what the removals read.
+      kept: (extents.chunks + 1) * extents.stateCount + extents.size.time * values)
   }
 
-  /// One token of one head.
-  struct Step<Scalar: ReferenceScalar> {
-    /// The state in front of the token, 0 behind the end of a document.
-    let before: [Scalar]
-    /// The factors of its rows.
-    let decays: [Scalar]
-    /// What the removal reads of it.
-    let read: [Scalar]
-    /// The state behind the token.
-    let after: [Scalar]
-  }
-
-  /// The tokens of one head.
-  func steps<Scalar: ReferenceScalar>(
-    _ inputs: [ReferenceTensor<Scalar>], _ size: RecurrenceExtents, batch: Int, head: Int,
-  ) -> [Step<Scalar>] {
-    let (initial, documents) = options.extras(of: inputs, from: Self.extrasPosition)
-    let place = (batch * size.heads + head) * size.stateCount
-    let empty = [Scalar](repeating: 0, count: size.stateCount)
-    var steps: [Step<Scalar>] = []
-    var state = initial.map { Array($0.values[place..<place + size.stateCount]) } ?? empty
-    for time in 0..<size.time {
-      if RecurrenceOptions.isReset(documents, batch: batch, time: time, of: size.time) { state = empty }
-      let row = size.row(batch, time, head, width: size.width)
-      let value = size.row(batch, time, head, width: size.valueWidth)
-      let decays = (0..<size.width).map { index -> Scalar in
-        .exp(max(inputs[1][row + index], ScalarGatedLinearAttention.leastGate()))
-      }
-      var read = [Scalar](repeating: 0, count: size.valueWidth)
-      for index in 0..<size.stateCount {
-        read[index % size.valueWidth] += inputs[3][row + index / size.valueWidth] * state[index]
-      }
-      let before = state
-      for index in 0..<size.stateCount {
-        let (channel, column) = (index / size.valueWidth, index % size.valueWidth)
-        state[index] =
-          decays[channel] * state[index] + inputs[4][row + channel] * read[column]
-          + inputs[2][row + channel] * inputs[5][value + column]
-      }
-      steps.append(Step(before: before, decays: decays, read: read, after: state))
-    }
-    return steps
-  }
-
-  public var saved: SavedTensors {
-    SavedTensors(inputs: Set(0..<Self.extrasPosition + options.extraCount))
-  }
-
-  public func backward(_ context: GradientContext) {
-    let final = context.cotangent(1)
-    guard context.cotangent(0) != nil || final != nil else { return }
-    let inputs = (0..<Self.extrasPosition + options.extraCount).map { context.input($0) }
-    let gradient = RWKV7Gradient(self, hasFinalCotangent: final != nil)
-    let results = context.tape.apply(
-      gradient, inputs + [context.cotangentOrZero(0)] + (final.map { [$0] } ?? []))
-    for position in 0..<(Self.extrasPosition + (options.hasInitialState ? 1 : 0)) {
-      context.add(results[position], to: position)
-    }
+  /// Two reads and two writes, each pair with scores of its own; a key that ages costs half a multiply-add.
+  static func chunkPasses(_ extents: ChunkExtents) -> (forward: Double, backward: Double) {
+    (
+      4 * extents.statePass + 5 * extents.blockKeys + 4 * extents.blockValues,
+      13 * extents.statePass + 18 * extents.blockKeys + 10 * extents.blockValues
+    )
   }
 }
 
@@ -153,5 +104,39 @@ extension Tape {
       [receptance, logDecay, key, removal, replacement, value]
         + [initialState, documents].compactMap { $0 })
     return (outputs[0], outputs[1])
+  }
+}
+
+extension RWKV7 {
+  public static var samples: [Sample] {
+    [
+      sample("t5 k4 v8", .init(time: 5, width: 4, valueWidth: 8)),
+      sample("step t1 state", .init(time: 1, width: 20, valueWidth: 33, heads: 2, batch: 2, initial: true)),
+      sample("step t3 documents", .init(time: 3, width: 4, valueWidth: 16, documents: 1)),
+      sample("t64 two sequences", .init(time: 64, width: 5, valueWidth: 4, heads: 2, batch: 2)),
+      sample("t65 k16 v16 state", .init(time: 65, width: 16, valueWidth: 16, initial: true)),
+      sample("t33 odd widths", .init(time: 33, width: 7, valueWidth: 19, heads: 3)),
+      sample("t129 documents", .init(time: 129, width: 4, valueWidth: 6, initial: true, documents: 7)),
+      sample("t40 long documents", .init(time: 40, width: 4, valueWidth: 4, documents: 23)),
+      sample(
+        "t20 documents of one token", .init(time: 20, width: 4, valueWidth: 4, initial: true, documents: 1)),
+      sample("t70 slow decay", .init(time: 70, width: 4, valueWidth: 4), -1e-4...0),
+      // Gradients of decays are sums of differences q dq - k dk, which cancel where a channel is about to be forgotten.
+      sample("t37 strong decay", .init(time: 37, width: 6, valueWidth: 4, initial: true, slack: 2), -8...0),
+      sample("t20 below the least", .init(time: 20, width: 4, valueWidth: 4), -40 ... -10),
+    ]
+  }
+
+  private static func sample(
+    _ label: String, _ sample: RecurrenceSample, _ decays: ClosedRange<Double> = -0.6 ... -0.01,
+  ) -> Sample {
+    // Lengths of about 0.6: as in the model, the removal takes back less than there is, or states would grow.
+    let short = Sample.Fill.normal(deviation: 0.6 / Double(sample.width).squareRoot())
+    let fills = ["log_decay": Sample.Fill.uniform(decays), "removal": short, "replacement": short]
+    return sample(label, fills) {
+      var options = $0
+      options.scale = 1
+      return Self(options)
+    }
   }
 }

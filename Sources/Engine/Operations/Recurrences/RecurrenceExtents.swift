@@ -24,6 +24,11 @@ struct RecurrenceExtents: Hashable {
   /// Numbers of one state.
   var stateCount: Int { width * valueWidth }
 
+  var stateShape: Shape { [batch, heads, width, valueWidth] }
+
+  /// Where the state of a head starts.
+  func statePlace(_ batch: Int, _ head: Int) -> Int { (batch * heads + head) * stateCount }
+
   func keyHead(_ head: Int) -> Int { head * keyHeads / heads }
 
   /// Where the row of a token and a query or key head starts.
@@ -55,16 +60,6 @@ struct RecurrenceExtents: Hashable {
 
   /// The widest head: a state of this size squared is 4 MiB.
   static let largestWidth = 1024
-
-  /// Bytes of the states of all heads, kept at `chunks` places.
-  func stateBytes(chunks: Int) -> Int { batch * heads * stateCount * chunks * MemoryLayout<Float>.size }
-
-  /// Bytes of scratch memory, about: the states and so many matrices of a chunk for every group of heads.
-  func workspace(forwardCopies: Int) -> Int {
-    let chunk = ChunkConfiguration.host.chunk
-    return stateBytes(chunks: 1) + batch * forwardCopies * chunk * (width + valueWidth)
-      * MemoryLayout<Float>.size
-  }
 
   /// Multiplications and additions of the recurrent form that meet a state once: 2 for a multiply-add.
   var flopsPerStatePass: Double { 2 * Double(batch * time * heads) * Double(stateCount) }

@@ -1,3 +1,4 @@
+import CHost
 import Kernels
 
 /// Linear attention whose state decays by one factor per head and token, fused and in chunks.
@@ -12,7 +13,7 @@ import Kernels
 ///
 /// - SeeAlso: Dao and Gu, "Transformers are SSMs", 2024; Sun et al., "Retentive Network", 2023; Qin et al., "Lightning
 ///   Attention-2", 2024.
-public struct ScalarGatedLinearAttention: DifferentiableOperation {
+public struct ScalarGatedLinearAttention: Recurrence {
   /// Where the gates come from.
   public enum Gate: Sendable, Hashable {
     /// No decay.
@@ -21,14 +22,6 @@ public struct ScalarGatedLinearAttention: DifferentiableOperation {
     case perHead
     /// log_gate [batch, time, heads].
     case perToken
-
-    var operand: String {
-      switch self {
-      case .none: ""
-      case .perHead: ", log_decay [heads]"
-      case .perToken: ", log_gate [batch, time, heads]"
-      }
-    }
   }
 
   public static let name = "scalar_gated_linear_attention"
@@ -40,221 +33,70 @@ public struct ScalarGatedLinearAttention: DifferentiableOperation {
     self.options = options
   }
 
-  /// Position of the first input behind the gate.
-  var extrasPosition: Int { gate == .none ? 3 : 4 }
-
-  var operands: String {
-    "query [batch, time, groups, k], key [batch, time, groups, k], value [batch, time, heads, v]"
-      + gate.operand
-      + options.operands
-  }
-
-  public var signature: String {
-    operands + " > output [batch, time, heads, v], final_state [batch, heads, k, v]"
-  }
-
-  public func validate(_ inputs: [TensorType]) throws(ShapeError) {
-    try RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-      .validate(operation: Self.name, signature: signature)
-  }
-
-  public func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-    // The state is written and read once per token.
-    return Cost(
-      flops: 2 * size.flopsPerStatePass, bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
-  }
-
-  /// Gates below this count as this, without a gradient: e^-20 is below the resolution of 1.
-  static func leastGate<Scalar: ReferenceScalar>() -> Scalar { -20 }
-
-  /// The factor of the state in front of a token.
-  func decay<Scalar: ReferenceScalar>(
-    _ inputs: [ReferenceTensor<Scalar>], _ size: RecurrenceExtents, batch: Int, time: Int, head: Int,
-  ) -> Scalar {
-    let documents = options.extras(of: inputs, from: extrasPosition).documents
-    if RecurrenceOptions.isReset(documents, batch: batch, time: time, of: size.time) { return 0 }
-    switch gate {
-    case .none: return 1
-    case .perHead: return .exp(max(inputs[3][head], Self.leastGate()))
-    case .perToken: return .exp(max(inputs[3][size.row(batch, time, head, width: 1)], Self.leastGate()))
-    }
-  }
-
-  public func reference<Scalar: ReferenceScalar>(
-    _ inputs: [ReferenceTensor<Scalar>], _ outputs: inout [ReferenceTensor<Scalar>],
-  ) {
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-    for batch in 0..<size.batch {
-      for head in 0..<size.heads {
-        let states = states(inputs, size, batch: batch, head: head)
-        for time in 0..<size.time {
-          let query = size.keyRow(batch, time, size.keyHead(head))
-          let row = size.row(batch, time, head, width: size.valueWidth)
-          for column in 0..<size.valueWidth {
-            var sum: Scalar = 0
-            for index in 0..<size.width {
-              sum += states[time + 1][index * size.valueWidth + column] * inputs[0][query + index]
-            }
-            outputs[0][row + column] = Scalar(options.scale) * sum
-          }
-        }
-        let place = (batch * size.heads + head) * size.stateCount
-        for index in 0..<size.stateCount { outputs[1][place + index] = states[size.time][index] }
-      }
-    }
-  }
-
-  /// The states of one head: in front of the first token, then behind every token.
-  func states<Scalar: ReferenceScalar>(
-    _ inputs: [ReferenceTensor<Scalar>], _ size: RecurrenceExtents, batch: Int, head: Int,
-  ) -> [[Scalar]] {
-    let initial = options.extras(of: inputs, from: extrasPosition).initial
-    let place = (batch * size.heads + head) * size.stateCount
-    var states = [
-      initial.map { Array($0.values[place..<place + size.stateCount]) }
-        ?? [Scalar](repeating: 0, count: size.stateCount)
+  var operands: [RecurrenceOperand] {
+    let rows: [RecurrenceOperand] = [
+      .init("query", .sharedRow), .init("key", .sharedRow), .init("value", .value),
     ]
-    for time in 0..<size.time {
-      let decay: Scalar = decay(inputs, size, batch: batch, time: time, head: head)
-      let key = size.keyRow(batch, time, size.keyHead(head))
-      let value = size.row(batch, time, head, width: size.valueWidth)
-      var state = states[time]
-      for index in 0..<size.stateCount {
-        let (row, column) = (index / size.valueWidth, index % size.valueWidth)
-        state[index] = decay * state[index] + inputs[1][key + row] * inputs[2][value + column]
-      }
-      states.append(state)
-    }
-    return states
-  }
-
-  public var saved: SavedTensors { SavedTensors(inputs: Set(0..<extrasPosition + options.extraCount)) }
-
-  public func backward(_ context: GradientContext) {
-    let final = context.cotangent(1)
-    guard context.cotangent(0) != nil || final != nil else { return }
-    let inputs = (0..<extrasPosition + options.extraCount).map { context.input($0) }
-    let needsGate = gate != .none && context.needs(3)
-    let gradient = ScalarGatedLinearAttentionGradient(
-      self, hasFinalCotangent: final != nil, needsGate: needsGate)
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-    let results = context.tape.apply(
-      gradient, inputs + [context.cotangentOrZero(0)] + (final.map { [$0] } ?? []))
-    for position in 0..<2 {
-      let shape = inputs[position].shape
-      guard size.heads > size.keyHeads else {
-        context.add(results[position], to: position)
-        continue
-      }
-      let parts = results[position].reshaped(
-        to: [size.batch * size.time * size.keyHeads, size.heads / size.keyHeads, size.width])
-      context.add(context.tape.apply(SumParts(), [parts])[0].reshaped(to: shape), to: position)
-    }
-    context.add(results[2], to: 2)
-    if needsGate { addGateGradient(results[3], size, context) }
-    if options.hasInitialState, context.needs(extrasPosition), let last = results.last {
-      context.add(last, to: extrasPosition)
+    switch gate {
+    case .none: return rows
+    case .perHead: return rows + [.init("log_decay", .perHead)]
+    case .perToken: return rows + [.init("log_gate", .number)]
     }
   }
 
-  private func addGateGradient(_ gradient: Tensor, _ size: RecurrenceExtents, _ context: GradientContext) {
-    guard gate == .perHead else { return context.add(gradient, to: 3) }
-    context.add(SumRows(), [gradient.reshaped(to: [size.batch * size.time, size.heads])], to: 3)
+  var optionalGradient: Int? { gate == .none ? nil : 3 }
+
+  /// The state is written and read once per token; in the backward states and their gradients, and each of query, key
+  /// and value meets one of them.
+  static let statePasses = (forward: 2.0, backward: 5.0)
+
+  private func decay<Scalar: ReferenceScalar>(_ token: RecurrenceToken<Scalar>) -> Scalar {
+    gate == .none ? 1 : Self.decay(token.number(3))
+  }
+
+  func advance<Scalar: ReferenceScalar>(_ state: inout [Scalar], by token: RecurrenceToken<Scalar>) {
+    let decay = decay(token)
+    for index in state.indices { state[index] *= decay }
+    token.write(token[1], token[2], to: &state)
+  }
+
+  func retreat<Scalar: ReferenceScalar>(
+    _ gradient: inout [Scalar], from token: RecurrenceToken<Scalar>, behind state: [Scalar],
+    into results: inout [[Scalar]],
+  ) {
+    let decay = decay(token)
+    results[1] = token.readRows(gradient, with: token[2])
+    results[2] = token.read(gradient, with: token[1])
+    if gate != .none, token.number(3) >= Self.leastGate() {
+      for index in gradient.indices { results[3][0] += decay * state[index] * gradient[index] }
+    }
+    for index in gradient.indices { gradient[index] *= decay }
   }
 }
 
-/// The gradient of ``ScalarGatedLinearAttention``; states are made again, not kept.
-///
-/// Gradients of query and key come per value head [batch, time, heads, k], those of gates per token.
-struct ScalarGatedLinearAttentionGradient: Operation {
-  static let name = "scalar_gated_linear_attention_gradient"
-  let forward: ScalarGatedLinearAttention
-  /// A cotangent of the final state is the last input.
-  let hasFinalCotangent: Bool
-  /// Gradients of the gates are among the outputs.
-  let needsGate: Bool
+// The kernels: `kernels/scalar_gate*.cl`.
+extension ScalarGatedLinearAttention {
+  static let kernels = RecurrenceKernels(
+    name: "scalar_gate", forward: nibble_scalar_gate_forward, step: nibble_scalar_gate_step,
+    backward: nibble_scalar_gate_backward)
+  static let kernelOperands = 4
+  /// Whether gates differ between tokens.
+  var kernelFlags: [Int] { [gate == .perToken ? 1 : 0] }
 
-  init(_ forward: ScalarGatedLinearAttention, hasFinalCotangent: Bool, needsGate: Bool) {
-    self.forward = forward
-    self.hasFinalCotangent = hasFinalCotangent
-    self.needsGate = needsGate
+  static func scratch(_ extents: ChunkExtents) -> RecurrenceScratch {
+    let (chunk, keys, values) = (extents.chunk, extents.keys, extents.values)
+    return RecurrenceScratch(
+      forward: chunk * (5 + 3 * keys + 2 * values + chunk),
+      backward: chunk * (6 + 5 * keys + 4 * values + 2 * chunk) + values + extents.stateCount,
+      // The states in front of every chunk and behind the last.
+      kept: (extents.chunks + 1) * extents.stateCount)
   }
 
-  /// Position of the output's cotangent.
-  var cotangentPosition: Int { forward.extrasPosition + forward.options.extraCount }
-
-  var signature: String {
-    forward.operands + ", cotangent [batch, time, heads, v]"
-      + (hasFinalCotangent ? ", final_cotangent [batch, heads, k, v]" : "")
-      + " > query_gradient [batch, time, heads, k], key_gradient [batch, time, heads, k]"
-      + ", value_gradient [batch, time, heads, v]" + (needsGate ? ", gate_gradient [batch, time, heads]" : "")
-      + (forward.options.hasInitialState ? ", initial_state_gradient [batch, heads, k, v]" : "")
-  }
-
-  func validate(_ inputs: [TensorType]) throws(ShapeError) {
-    try RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-      .validate(operation: Self.name, signature: signature)
-  }
-
-  func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-    // States and their gradients once per token, and each of query, key and value meets one of them.
-    return Cost(
-      flops: 5 * size.flopsPerStatePass, bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
-  }
-
-  func reference<Scalar: ReferenceScalar>(
-    _ inputs: [ReferenceTensor<Scalar>], _ outputs: inout [ReferenceTensor<Scalar>],
-  ) {
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-    for batch in 0..<size.batch {
-      for head in 0..<size.heads { reference(inputs, &outputs, size, batch: batch, head: head) }
-    }
-  }
-
-  private func reference<Scalar: ReferenceScalar>(
-    _ inputs: [ReferenceTensor<Scalar>], _ outputs: inout [ReferenceTensor<Scalar>],
-    _ size: RecurrenceExtents,
-    batch: Int, head: Int,
-  ) {
-    let states = forward.states(inputs, size, batch: batch, head: head)
-    let place = (batch * size.heads + head) * size.stateCount
-    var gradient = [Scalar](repeating: 0, count: size.stateCount)
-    if hasFinalCotangent {
-      gradient = Array(inputs[cotangentPosition + 1].values[place..<place + size.stateCount])
-    }
-    let scale = Scalar(forward.options.scale)
-    for time in (0..<size.time).reversed() {
-      let key = size.keyRow(batch, time, size.keyHead(head))
-      let target = size.row(batch, time, head, width: size.width)
-      let value = size.row(batch, time, head, width: size.valueWidth)
-      for row in 0..<size.width {
-        (outputs[0][target + row], outputs[1][target + row]) = (0, 0)
-      }
-      for column in 0..<size.valueWidth { outputs[2][value + column] = 0 }
-      var gate: Scalar = 0
-      let decay: Scalar = forward.decay(inputs, size, batch: batch, time: time, head: head)
-      for index in 0..<size.stateCount {
-        let (row, column) = (index / size.valueWidth, index % size.valueWidth)
-        let cotangent = inputs[cotangentPosition][value + column]
-        gradient[index] += scale * inputs[0][key + row] * cotangent
-        outputs[0][target + row] += scale * states[time + 1][index] * cotangent
-        outputs[1][target + row] += gradient[index] * inputs[2][value + column]
-        outputs[2][value + column] += gradient[index] * inputs[1][key + row]
-        gate += decay * states[time][index] * gradient[index]
-        gradient[index] *= decay
-      }
-      if needsGate {
-        let row = size.row(batch, time, head, width: 1)
-        let given = inputs[3][forward.gate == .perHead ? head : row]
-        outputs[3][row] = given < ScalarGatedLinearAttention.leastGate() ? 0 : gate
-      }
-    }
-    if forward.options.hasInitialState {
-      let last = outputs.count - 1
-      for index in 0..<size.stateCount { outputs[last][place + index] = gradient[index] }
-    }
+  static func chunkPasses(_ extents: ChunkExtents) -> (forward: Double, backward: Double) {
+    (
+      2 * extents.statePass + extents.chunkKeys + extents.chunkValues,
+      5 * extents.statePass + 3 * extents.chunkKeys + 2 * extents.chunkValues
+    )
   }
 }
 
@@ -281,5 +123,43 @@ extension Tape {
       ScalarGatedLinearAttention(kind, options),
       [query, key, value] + [gate, initialState, documents].compactMap { $0 })
     return (outputs[0], outputs[1])
+  }
+}
+
+extension ScalarGatedLinearAttention {
+  public static var samples: [Sample] {
+    [
+      sample("plain t5 k4 v8", .none, .init(time: 5, width: 4, valueWidth: 8)),
+      sample("plain t1 state", .none, .init(time: 1, width: 5, valueWidth: 3, initial: true)),
+      // One number from 70: its gradient is a sum of differences q dq - k dk that cancel.
+      sample("per head t70", .perHead, .init(time: 70, width: 8, valueWidth: 8, slack: 4)),
+      sample("per token t65", .perToken, .init(time: 65, width: 16, valueWidth: 16)),
+      sample("per token t33 odd widths", .perToken, .init(time: 33, width: 7, valueWidth: 19, heads: 3)),
+      sample(
+        "groups t67 state", .perToken,
+        .init(time: 67, width: 6, valueWidth: 4, heads: 4, groups: 2, initial: true)),
+      sample(
+        "near zero t20", .perToken, .init(time: 20, width: 4, valueWidth: 4),
+        gates: RecurrenceSample.nearZeroGates(20)),
+      sample(
+        "near one t130", .perToken, .init(time: 130, width: 4, valueWidth: 4), gates: .uniform(-1e-5...0)),
+      sample(
+        "documents t129", .perToken,
+        .init(time: 129, width: 4, valueWidth: 6, initial: true, documents: 7)),
+      sample(
+        "documents per head t9", .perHead,
+        .init(time: 9, width: 4, valueWidth: 4, heads: 2, documents: 7)),
+      sample(
+        "step t1 groups", .perToken,
+        .init(time: 1, width: 20, valueWidth: 33, heads: 2, groups: 1, batch: 2, initial: true)),
+      sample("step t3 documents", .perToken, .init(time: 3, width: 4, valueWidth: 16, documents: 7)),
+      sample("two sequences t64", .perHead, .init(time: 64, width: 4, valueWidth: 4, heads: 2, batch: 2)),
+    ]
+  }
+
+  private static func sample(
+    _ label: String, _ gate: Gate, _ sample: RecurrenceSample, gates: Sample.Fill = .uniform(-0.7 ... -0.01),
+  ) -> Sample {
+    sample(label, ["log_decay": gates, "log_gate": gates]) { Self(gate, $0) }
   }
 }

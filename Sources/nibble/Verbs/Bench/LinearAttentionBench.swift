@@ -8,9 +8,10 @@ struct LinearAttentionBench: Verb {
     commandName: "linear-attention",
     abstract: "Time the recurrences of the linear mixers, forward, backward and token by token.",
     discussion: """
-      Work counts what the token by token form does with the state; the chunked form, which is what runs, does more. One \
-      whole head of every result is checked against the definition. Decoding times one token behind a state, whatever \
-      --time says.
+      Work counts the products of the chunked form, which is what runs, and what the token by token form does with the \
+      state in decoding. Some columns of one head of every result are checked against the definition. Decoding times one \
+      token behind a state, whatever --time says. VS SOFTMAX of --attention is how many times as fast as causal softmax \
+      attention of the same lengths the recurrence is.
 
       EXAMPLES
         nibble bench linear-attention --time 512-4096*2
