@@ -69,6 +69,7 @@ private struct RecurrenceLaunch {
       guard let pointer else { return }
       pointers.append(pointer)
     }
+    // The threads only read it.
     nonisolated(unsafe) let shared = pointers
     let (sizes, integers) = (sizes.map { UInt($0) }, integers.map { Int32($0) })
     device.threads.forRanges(groups, grain: grain) { [host, scale] range in
