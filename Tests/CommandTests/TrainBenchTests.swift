@@ -92,8 +92,8 @@ import Testing
     let second = try program.run(Self.small + " --csv --against before --results kept --gate 1000 --quiet")
     let lines = second.output.split(separator: "\n")
     #expect(second.code == 0 && lines.count == 2, "\(second.narration)")
-    #expect(lines.first?.hasPrefix("benchmark,config,dim,layers,") == true)
-    #expect(lines.last?.hasPrefix("train,tiny layers=1") == true)
+    #expect(lines.first?.hasPrefix("benchmark,config,mixer,dim,layers,") == true)
+    #expect(lines.last?.hasPrefix("train,tiny,attention,") == true)
   }
 
   @Test func stepsThatABudgetEndsAreToldOf() throws {
