@@ -27,6 +27,9 @@ static const char matmul_skinny_text[] = {
 static const char attention_common_text[] = {
 #embed "../../kernels/attention_common.cl"
 };
+static const char attention_blocks_text[] = {
+#embed "../../kernels/attention_blocks.cl"
+};
 static const char attention_text[] = {
 #embed "../../kernels/attention.cl"
 };
@@ -188,6 +191,7 @@ static const struct {
     {"matmul_tiled", matmul_tiled_text, sizeof matmul_tiled_text},
     {"matmul_skinny", matmul_skinny_text, sizeof matmul_skinny_text},
     {"attention_common", attention_common_text, sizeof attention_common_text},
+    {"attention_blocks", attention_blocks_text, sizeof attention_blocks_text},
     {"attention", attention_text, sizeof attention_text},
     {"attention_backward", attention_backward_text, sizeof attention_backward_text},
     {"attention_decode", attention_decode_text, sizeof attention_decode_text},
