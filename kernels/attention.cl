@@ -8,7 +8,7 @@
 // One work-item per block of query rows, work-groups of one. Macros and method: attention_common.cl.
 // Swift: Operations/Attention+OpenCL.swift
 
-#include "attention_common.cl"
+#include "attention_blocks.cl"
 
 typedef struct {
   vector maximum[STRIP_VECTORS], sum[STRIP_VECTORS];
@@ -89,124 +89,110 @@ static inline void finish_strip(
   }
 }
 
+// A block of query rows in private memory.
+typedef struct {
+  int row0, rows, strips;
+  float *queries; // strips of [D][STRIP]
+  float *outputs; // strips of [TILED_DV][STRIP]
+  RowState *states;
+  int *documents; // of every row
+  int2 *strip_documents; // the least and the greatest
+} QueryBlock;
+
+// q: the block's first row.
+static inline void start_rows(
+    const QueryBlock *block, const Keys *from, global const float *q, size_t q_stride, float factor) {
+  for (int t = 0; t < block->strips; ++t) {
+    pack_transposed(
+        q + (size_t)(t * STRIP) * q_stride, q_stride, min(STRIP, block->rows - t * STRIP), D, factor,
+        block->queries + t * D * STRIP);
+    for (int n = 0; n < TILED_DV * STRIP; n += VECTOR) {
+      VECTOR_AT(block->outputs + t * TILED_DV * STRIP + n, 0) = 0.0f;
+    }
+    for (int n = 0; n < STRIP_VECTORS; ++n) {
+      block->states[t].maximum[n] = MASKED;
+      block->states[t].sum[n] = 0.0f;
+      block->states[t].moment[n] = 0.0f;
+    }
+#if DOCUMENTS
+    block->strip_documents[t] = load_row_documents(
+        from->documents, from->reach, block->row0 + t * STRIP, block->documents + t * STRIP);
+#endif
+  }
+}
+
+// Strip t meets the keys of a block: states and outputs follow.
+static inline void attend_strip(
+    const QueryBlock *block, int t, const Keys *from, KeyBlock *key_block, float *keys, float *values,
+    float *scores) {
+  const Strip strip = make_strip(from->reach, block->row0 + t * STRIP, key_block->key0, key_block->count);
+  if (strip.from >= strip.to) {
+    return;
+  }
+  const Visit visit = make_visit(from, key_block, strip, STRIP_DOCUMENTS(block, t));
+  if (!visit.any) {
+    return;
+  }
+  load_key_block(from, key_block, keys, values);
+  strip_scores(strip, keys, STRIDE_D, block->queries + t * D * STRIP, D, scores, STRIP);
+  shape_scores(scores, STRIP, 0, from, strip, key_block->key0, visit, ROW_DOCUMENTS(block, t));
+  vector factor[STRIP_VECTORS];
+  online_softmax(scores, strip.from, strip.to, &block->states[t], factor);
+  for (int d = 0; d < DV; d += TILE) {
+    tile_accumulate(
+        values + strip.from * STRIDE_DV + d, STRIDE_DV, scores + strip.from * STRIP, STRIP,
+        strip.to - strip.from, block->outputs + (t * TILED_DV + d) * STRIP, factor);
+  }
+}
+
+// Blocks of rows in the order first, last, second, last but one, ...: under a causal mask any run of
+// work-items then carries about the same work, however the device deals them out.
+static inline int balanced_block(int n, int count) { return (n & 1) ? count - 1 - (n >> 1) : (n >> 1); }
+
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_forward(
     global const float *restrict q, global const float *restrict k, global const float *restrict v,
     global const float *restrict slopes, global const float *restrict sinks,
     global const int *restrict documents, global const uchar *restrict mask, global float *restrict o,
-    global float *restrict lse, global float *restrict entropy, int query_time, int key_time,
-    int key_capacity, int query_heads, int key_heads, float scale, float softcap, int causal, int window_left,
-    int window_right) {
+    global float *restrict lse, global float *restrict entropy, int query_time, int key_time, int query_heads,
+    int key_heads, float scale, float softcap, int causal, int window_left, int window_right) {
   float queries[STRIPS * D * STRIP] ALIGNED;
   float outputs[STRIPS * TILED_DV * STRIP] ALIGNED;
   float keys[KEYS * STRIDE_D] ALIGNED;
   float values[KEYS * STRIDE_DV] ALIGNED;
   float scores[KEYS * STRIP] ALIGNED;
   RowState states[STRIPS];
-#if DOCUMENTS
-  int row_documents[STRIPS * STRIP];
-  int2 strip_documents[STRIPS];
-#endif
-  const Reach reach = make_reach(query_time, key_time, causal, window_left, window_right);
   const int blocks = (query_time + ROWS - 1) / ROWS;
   const int item = (int)get_global_id(0);
   const int row0 = balanced_block(item % blocks, blocks) * ROWS;
   const int head = (item / blocks) % query_heads;
   const size_t batch = (size_t)(item / blocks / query_heads);
-  const int key_head = head / (query_heads / key_heads);
   const int rows = min(ROWS, query_time - row0);
-  const int strips = (rows + STRIP - 1) / STRIP;
+  const Reach reach = make_reach(query_time, key_time, causal, window_left, window_right);
+  const Keys from = keys_of_head(
+      k, v, documents, mask, reach, batch, head / (query_heads / key_heads), key_heads, softcap,
+      ALIBI ? slopes[head] * LOG2_E : 0.0f);
+  QueryBlock block = {row0, rows, (rows + STRIP - 1) / STRIP, queries, outputs, states, 0, 0};
+#if DOCUMENTS
+  int row_documents[STRIPS * STRIP];
+  int2 strip_documents[STRIPS];
+  block.documents = row_documents;
+  block.strip_documents = strip_documents;
+#endif
   const size_t q_stride = (size_t)query_heads * D, o_stride = (size_t)query_heads * DV;
-  const size_t k_stride = (size_t)key_heads * D, v_stride = (size_t)key_heads * DV;
   q += (batch * query_time + row0) * q_stride + (size_t)head * D;
   o += (batch * query_time + row0) * o_stride + (size_t)head * DV;
-  k += batch * key_capacity * k_stride + (size_t)key_head * D;
-  v += batch * key_capacity * v_stride + (size_t)key_head * DV;
   const size_t statistics = (batch * query_heads + head) * query_time + row0;
-#if DOCUMENTS
-  documents += batch * key_time;
-#endif
-#if ALIBI
-  const float slope = slopes[head] * LOG2_E;
-#else
-  const float slope = 0.0f;
-#endif
-#if SINKS
-  const float sink = sinks[head] * LOG2_E;
-#else
-  const float sink = 0.0f;
-#endif
 
-  for (int t = 0; t < strips; ++t) {
-    pack_transposed(
-        q + (size_t)(t * STRIP) * q_stride, q_stride, min(STRIP, rows - t * STRIP), D,
-        score_factor(scale, softcap), queries + t * D * STRIP);
-    for (int n = 0; n < TILED_DV * STRIP; n += VECTOR) {
-      VECTOR_AT(outputs + t * TILED_DV * STRIP + n, 0) = 0.0f;
-    }
-    for (int n = 0; n < STRIP_VECTORS; ++n) {
-      states[t].maximum[n] = MASKED;
-      states[t].sum[n] = 0.0f;
-      states[t].moment[n] = 0.0f;
-    }
-#if DOCUMENTS
-    strip_documents[t] = load_row_documents(documents, reach, row0 + t * STRIP, row_documents + t * STRIP);
-#endif
-  }
-
+  start_rows(&block, &from, q, q_stride, score_factor(scale, softcap));
   const int end = last_key(reach, row0 + rows - 1) + 1;
   for (int key0 = first_key(reach, row0); key0 < end; key0 += KEYS) {
-    const int count = min(KEYS, end - key0);
-#if DOCUMENTS
-    const int2 block_documents = document_range(documents + key0, count);
-#endif
-    int loaded = 0;
-    for (int t = 0; t < strips; ++t) {
-      const Strip strip = make_strip(reach, row0 + t * STRIP, key0, count);
-      if (strip.from >= strip.to) {
-        continue;
-      }
-      int test_documents = 0, test_mask = 0;
-#if DOCUMENTS
-      const int2 mine = strip_documents[t];
-      if (block_documents.y < mine.x || block_documents.x > mine.y) {
-        continue;
-      }
-      test_documents = block_documents.x != mine.y || block_documents.y != mine.x;
-#endif
-#if MASK
-      const int coverage = mask_coverage(mask, reach, strip, key0);
-      if (coverage == 0) {
-        continue;
-      }
-      test_mask = coverage == 1;
-#endif
-      if (!loaded) {
-        const int padded = WHOLE(count, TILE);
-        copy_rows(k + (size_t)key0 * k_stride, k_stride, count, padded, D, 1.0f, keys, STRIDE_D);
-        copy_rows(v + (size_t)key0 * v_stride, v_stride, count, padded, DV, 1.0f, values, STRIDE_DV);
-        loaded = 1;
-      }
-      for (int j = strip.from; j < strip.to; j += TILE) {
-        tile_scores(keys + j * STRIDE_D, STRIDE_D, queries + t * D * STRIP, D, scores + j * STRIP, STRIP);
-      }
-#if DOCUMENTS
-      shape_scores(
-          scores, STRIP, 0, reach, strip, key0, softcap, slope, test_documents, row_documents + t * STRIP,
-          documents, test_mask, mask);
-#else
-      shape_scores(scores, STRIP, 0, reach, strip, key0, softcap, slope, 0, 0, documents, test_mask, mask);
-#endif
-      vector factor[STRIP_VECTORS];
-      online_softmax(scores, strip.from, strip.to, &states[t], factor);
-      for (int d = 0; d < DV; d += TILE) {
-        tile_accumulate(
-            values + strip.from * STRIDE_DV + d, STRIDE_DV, scores + strip.from * STRIP, STRIP,
-            strip.to - strip.from, outputs + (t * TILED_DV + d) * STRIP, factor);
-      }
+    KeyBlock key_block = make_key_block(&from, key0, min(KEYS, end - key0));
+    for (int t = 0; t < block.strips; ++t) {
+      attend_strip(&block, t, &from, &key_block, keys, values, scores);
     }
   }
-
-  for (int t = 0; t < strips; ++t) {
+  const float sink = SINKS ? sinks[head] * LOG2_E : 0.0f;
+  for (int t = 0; t < block.strips; ++t) {
     finish_strip(
         outputs + t * TILED_DV * STRIP, &states[t], sink, min(STRIP, rows - t * STRIP),
         o + (size_t)(t * STRIP) * o_stride, o_stride, lse + statistics + t * STRIP,

@@ -9,7 +9,7 @@
 // One work-item per key/value head and slice, work-groups of one. Macros and method: attention_common.cl.
 // Swift: Operations/Attention+OpenCL.swift
 
-#include "attention_common.cl"
+#include "attention_blocks.cl"
 
 // Vectors of columns are covered by tiles of STRIP_VECTORS, then by tiles of one less; where tiles have
 // three, never by a lone vector next to a whole tile.
@@ -77,6 +77,177 @@ static inline float dot_rows(global const float *a, global const float *b) {
   return (sum.x + sum.y) + (sum.z + sum.w);
 }
 
+// A block of query rows of one head in private memory: in strips for products with keys, in rows for sums
+// over rows.
+typedef struct {
+  int row0, rows, strips;
+  float *queries, *query_gradients, *output_gradients; // strips of [D], [TILED_D], [DV][STRIP]
+  float *query_rows, *gradient_rows; // [ROWS][STRIDE_D], [ROWS][STRIDE_DV]
+  float *logs, *terms; // log-sum-exp in units of log 2 and do.o of every row
+  int *documents; // of every row
+  int2 *strip_documents; // the least and the greatest
+} QueryBlock;
+
+// Scores and their gradients between a block of rows and a block of keys, [key][row].
+typedef struct {
+  float *keys, *values; // [KEYS][STRIDE_D], [KEYS][STRIDE_DV]
+  float *scores, *gradients;
+  float *cap_slopes; // of one strip
+  int *first_strips, *last_strips; // that every TILE keys meet
+} Pairs;
+
+// Where the block's first row lies in global memory.
+typedef struct {
+  global const float *q, *o, *output_gradient, *lse;
+  global float *dq;
+  size_t q_stride, o_stride;
+} QueryRows;
+
+static inline QueryRows rows_of_head(
+    global const float *q, global const float *o, global const float *output_gradient, global const float *lse,
+    global float *dq, size_t batch, int query_time, int query_heads, int head, int row0) {
+  const size_t row = batch * query_time + row0;
+  QueryRows rows;
+  rows.q_stride = (size_t)query_heads * D;
+  rows.o_stride = (size_t)query_heads * DV;
+  rows.q = q + row * rows.q_stride + (size_t)head * D;
+  rows.dq = dq + row * rows.q_stride + (size_t)head * D;
+  rows.o = o + row * rows.o_stride + (size_t)head * DV;
+  rows.output_gradient = output_gradient + row * rows.o_stride + (size_t)head * DV;
+  rows.lse = lse + (batch * query_heads + head) * query_time + row0;
+  return rows;
+}
+
+// Statistics of a block's rows; returns what they add to the gradient of the sink.
+static inline float load_statistics(const QueryBlock *block, const QueryRows *from, float sink) {
+  float sink_gradient = 0.0f;
+  for (int r = 0; r < block->strips * STRIP; ++r) {
+    block->logs[r] = log_of_row((r < block->rows) ? from->lse[min(r, block->rows - 1)] : MASKED);
+    block->terms[r] = 0.0f;
+    if (r < block->rows) {
+      const size_t place = (size_t)r * from->o_stride;
+      block->terms[r] = dot_rows(from->output_gradient + place, from->o + place);
+#if SINKS
+      sink_gradient -= exp2(sink - block->logs[r]) * block->terms[r];
+#endif
+    }
+  }
+  return sink_gradient;
+}
+
+static inline void load_rows(const QueryBlock *block, const QueryRows *from, const Keys *keys, float scale) {
+  for (int t = 0; t < block->strips; ++t) {
+    const int rows = min(STRIP, block->rows - t * STRIP);
+    pack_transposed(
+        from->q + (size_t)(t * STRIP) * from->q_stride, from->q_stride, rows, D,
+        score_factor(scale, keys->softcap), block->queries + t * D * STRIP);
+    pack_transposed(
+        from->output_gradient + (size_t)(t * STRIP) * from->o_stride, from->o_stride, rows, DV, 1.0f,
+        block->output_gradients + t * DV * STRIP);
+    for (int m = 0; m < TILED_D * STRIP; m += VECTOR) {
+      VECTOR_AT(block->query_gradients + t * TILED_D * STRIP + m, 0) = 0.0f;
+    }
+#if DOCUMENTS
+    block->strip_documents[t] = load_row_documents(
+        keys->documents, keys->reach, block->row0 + t * STRIP, block->documents + t * STRIP);
+#endif
+  }
+  const int padded = block->strips * STRIP;
+  copy_rows(from->q, from->q_stride, block->rows, padded, D, scale, block->query_rows, STRIDE_D);
+  copy_rows(
+      from->output_gradient, from->o_stride, block->rows, padded, DV, 1.0f, block->gradient_rows, STRIDE_DV);
+}
+
+static inline void clear_strip(Strip strip, float *scores, float *gradients) {
+  for (int j = strip.from; j < strip.to; ++j) {
+    for (int m = 0; m < STRIP_VECTORS; ++m) {
+      VECTOR_AT(scores + j * ROWS, m) = 0.0f;
+      VECTOR_AT(gradients + j * ROWS, m) = 0.0f;
+    }
+  }
+}
+
+// Probabilities and gradients of the scores between strip t and the keys of a block; dq of the strip follows.
+static inline void visit_strip(
+    const QueryBlock *block, int t, const Keys *from, KeyBlock *key_block, const Pairs *pairs) {
+  const Strip strip = make_strip(from->reach, block->row0 + t * STRIP, key_block->key0, key_block->count);
+  if (strip.from >= strip.to) {
+    return;
+  }
+  for (int j = strip.from; j < strip.to; j += TILE) {
+    pairs->first_strips[j / TILE] = min(pairs->first_strips[j / TILE], t);
+    pairs->last_strips[j / TILE] = t;
+  }
+  float *scores = pairs->scores + t * STRIP;
+  float *gradients = pairs->gradients + t * STRIP;
+  const Visit visit = make_visit(from, key_block, strip, STRIP_DOCUMENTS(block, t));
+  if (!visit.any) {
+    clear_strip(strip, scores, gradients);
+    return;
+  }
+  load_key_block(from, key_block, pairs->keys, pairs->values);
+  strip_scores(strip, pairs->keys, STRIDE_D, block->queries + t * D * STRIP, D, scores, ROWS);
+  strip_scores(
+      strip, pairs->values, STRIDE_DV, block->output_gradients + t * DV * STRIP, DV, gradients, ROWS);
+  shape_scores(
+      scores, ROWS, pairs->cap_slopes, from, strip, key_block->key0, visit, ROW_DOCUMENTS(block, t));
+  softmax_gradient(
+      scores, gradients, pairs->cap_slopes, strip.from, strip.to, block->logs + t * STRIP,
+      block->terms + t * STRIP);
+  vector ones[STRIP_VECTORS];
+  for (int n = 0; n < STRIP_VECTORS; ++n) {
+    ones[n] = 1.0f;
+  }
+  for (int d = 0; d < D; d += TILE) {
+    tile_accumulate(
+        pairs->keys + strip.from * STRIDE_D + d, STRIDE_D, gradients + strip.from * ROWS, ROWS,
+        strip.to - strip.from, block->query_gradients + (t * TILED_D + d) * STRIP, ones);
+  }
+}
+
+// A block of rows meets the keys from key0 on; dk, dv: the gradients of all keys.
+static inline void visit_keys(
+    const QueryBlock *block, const Keys *from, int key0, int count, const Pairs *pairs, global float *dk,
+    global float *dv) {
+  for (int j = 0; j < count; j += TILE) {
+    pairs->first_strips[j / TILE] = block->strips;
+    pairs->last_strips[j / TILE] = -1;
+  }
+  KeyBlock key_block = make_key_block(from, key0, count);
+  for (int t = 0; t < block->strips; ++t) {
+    visit_strip(block, t, from, &key_block, pairs);
+  }
+  if (!key_block.is_loaded) {
+    return;
+  }
+  add_over_rows(
+      pairs->scores, block->gradient_rows, STRIDE_DV, pairs->first_strips, pairs->last_strips, count,
+      dv + (size_t)key0 * from->v_stride, from->v_stride, DV, WIDE_TILES(DV));
+  add_over_rows(
+      pairs->gradients, block->query_rows, STRIDE_D, pairs->first_strips, pairs->last_strips, count,
+      dk + (size_t)key0 * from->k_stride, from->k_stride, D, WIDE_TILES(D));
+}
+
+static inline void store_query_gradients(const QueryBlock *block, const QueryRows *to, float scale) {
+  float factors[STRIP];
+  for (int r = 0; r < STRIP; ++r) {
+    factors[r] = scale;
+  }
+  for (int t = 0; t < block->strips; ++t) {
+    unpack_transposed(
+        block->query_gradients + t * TILED_D * STRIP, factors, min(STRIP, block->rows - t * STRIP), D,
+        to->dq + (size_t)(t * STRIP) * to->q_stride, to->q_stride);
+  }
+}
+
+static inline void clear_rows(global float *rows, size_t stride, int count, int width) {
+  for (int j = 0; j < count; ++j) {
+    for (int d = 0; d < width; d += 4) {
+      vstore4((float4)(0.0f), 0, rows + (size_t)j * stride + d);
+    }
+  }
+}
+
 // One work-item per (batch, key head, slice): it walks its query blocks and adds to the dk and dv rows it
 // alone owns, so nothing is added by two work-items and no workspace is needed when slices = 1.
 // dsinks_partial [slices, B, Hq].
@@ -86,9 +257,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
     global const int *restrict documents, global const uchar *restrict mask, global const float *restrict o,
     global const float *restrict lse, global const float *restrict output_gradient, global float *restrict dq,
     global float *restrict dk_partial, global float *restrict dv_partial,
-    global float *restrict dsinks_partial, int batches, int query_time, int key_time, int key_capacity,
-    int query_heads, int key_heads, float scale, float softcap, int causal, int window_left, int window_right,
-    int slices, int accumulate) {
+    global float *restrict dsinks_partial, int batches, int query_time, int key_time, int query_heads,
+    int key_heads, float scale, float softcap, int causal, int window_left, int window_right, int slices) {
   float queries[STRIPS * D * STRIP] ALIGNED;
   float query_gradients[STRIPS * TILED_D * STRIP] ALIGNED;
   float output_gradients[STRIPS * DV * STRIP] ALIGNED;
@@ -98,201 +268,61 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
   float values[KEYS * STRIDE_DV] ALIGNED;
   float scores[KEYS * ROWS] ALIGNED;
   float gradients[KEYS * ROWS] ALIGNED;
-  float logs[ROWS] ALIGNED, row_terms[ROWS] ALIGNED, factors[STRIP];
+  float logs[ROWS] ALIGNED, terms[ROWS] ALIGNED;
   int first_strips[KEYS / TILE], last_strips[KEYS / TILE];
-  vector ones[STRIP_VECTORS];
+  Pairs pairs = {keys, values, scores, gradients, 0, first_strips, last_strips};
+  QueryBlock block = {
+      0, 0, 0, queries, query_gradients, output_gradients, query_rows, gradient_rows, logs, terms, 0, 0};
 #if SOFTCAP
   float cap_slopes[KEYS * STRIP] ALIGNED;
-#else
-  float *cap_slopes = 0;
+  pairs.cap_slopes = cap_slopes;
 #endif
 #if DOCUMENTS
   int row_documents[STRIPS * STRIP];
   int2 strip_documents[STRIPS];
+  block.documents = row_documents;
+  block.strip_documents = strip_documents;
 #endif
-  const Reach reach = make_reach(query_time, key_time, causal, window_left, window_right);
   const int item = (int)get_global_id(0);
   const int slice = item % slices;
   const int key_head = (item / slices) % key_heads;
   const size_t batch = (size_t)(item / slices / key_heads);
   const int group = query_heads / key_heads;
   const int blocks = (query_time + ROWS - 1) / ROWS;
-  const size_t q_stride = (size_t)query_heads * D, o_stride = (size_t)query_heads * DV;
-  const size_t k_stride = (size_t)key_heads * D, v_stride = (size_t)key_heads * DV;
-  k += batch * key_capacity * k_stride + (size_t)key_head * D;
-  v += batch * key_capacity * v_stride + (size_t)key_head * DV;
-  dk_partial += ((size_t)slice * batches + batch) * key_capacity * k_stride + (size_t)key_head * D;
-  dv_partial += ((size_t)slice * batches + batch) * key_capacity * v_stride + (size_t)key_head * DV;
-#if DOCUMENTS
-  documents += batch * key_time;
-#endif
-  for (int r = 0; r < STRIP; ++r) {
-    factors[r] = scale;
-  }
-  for (int n = 0; n < STRIP_VECTORS; ++n) {
-    ones[n] = 1.0f;
-  }
-  if (!accumulate) {
-    for (int j = 0; j < key_time; ++j) {
-      for (int d = 0; d < D; d += 4) {
-        vstore4((float4)(0.0f), 0, dk_partial + (size_t)j * k_stride + d);
-      }
-      for (int d = 0; d < DV; d += 4) {
-        vstore4((float4)(0.0f), 0, dv_partial + (size_t)j * v_stride + d);
-      }
-    }
-  }
+  const Reach reach = make_reach(query_time, key_time, causal, window_left, window_right);
+  Keys from = keys_of_head(k, v, documents, mask, reach, batch, key_head, key_heads, softcap, 0.0f);
+  const size_t partial = ((size_t)slice * batches + batch) * key_time;
+  global float *dk = dk_partial + partial * from.k_stride + (size_t)key_head * D;
+  global float *dv = dv_partial + partial * from.v_stride + (size_t)key_head * DV;
+  clear_rows(dk, from.k_stride, key_time, D);
+  clear_rows(dv, from.v_stride, key_time, DV);
 
   float sink_gradient = 0.0f;
   for (int n = 0; n < group * blocks; ++n) {
     const int turn = n / slices;
     const int owner = (turn & 1) ? slices - 1 - n % slices : n % slices;
     const int head = key_head * group + n / blocks;
-#if SINKS
-    const float sink = sinks[head] * LOG2_E;
     if (n % blocks == 0) {
       sink_gradient = 0.0f;
     }
-#endif
-    const int row0 = (n % blocks) * ROWS;
-    const int rows = min(ROWS, query_time - row0);
-    const int strips = (rows + STRIP - 1) / STRIP;
     if (owner == slice) {
-#if ALIBI
-      const float slope = slopes[head] * LOG2_E;
-#else
-      const float slope = 0.0f;
-#endif
-      global const float *q_block = q + (batch * query_time + row0) * q_stride + (size_t)head * D;
-      global const float *o_block = o + (batch * query_time + row0) * o_stride + (size_t)head * DV;
-      global const float *g_block =
-          output_gradient + (batch * query_time + row0) * o_stride + (size_t)head * DV;
-      global float *dq_block = dq + (batch * query_time + row0) * q_stride + (size_t)head * D;
-      global const float *lse_block = lse + (batch * query_heads + head) * query_time + row0;
-      for (int r = 0; r < strips * STRIP; ++r) {
-        const float l = (r < rows) ? lse_block[min(r, rows - 1)] : MASKED;
-        logs[r] = (l < -1.0e29f) ? -MASKED : l * LOG2_E; // a row without keys gets P = 0 everywhere
-        row_terms[r] = 0.0f;
-        if (r < rows) {
-          row_terms[r] = dot_rows(g_block + (size_t)r * o_stride, o_block + (size_t)r * o_stride);
-#if SINKS
-          sink_gradient -= exp2(sink - logs[r]) * row_terms[r];
-#endif
-        }
+      block.row0 = (n % blocks) * ROWS;
+      block.rows = min(ROWS, query_time - block.row0);
+      block.strips = (block.rows + STRIP - 1) / STRIP;
+      from.slope = ALIBI ? slopes[head] * LOG2_E : 0.0f;
+      const QueryRows rows = rows_of_head(
+          q, o, output_gradient, lse, dq, batch, query_time, query_heads, head, block.row0);
+      sink_gradient += load_statistics(&block, &rows, SINKS ? sinks[head] * LOG2_E : 0.0f);
+      load_rows(&block, &rows, &from, scale);
+      const int end = last_key(reach, block.row0 + block.rows - 1) + 1;
+      for (int key0 = first_key(reach, block.row0); key0 < end; key0 += KEYS) {
+        visit_keys(&block, &from, key0, min(KEYS, end - key0), &pairs, dk, dv);
       }
-      for (int t = 0; t < strips; ++t) {
-        const int strip_rows = min(STRIP, rows - t * STRIP);
-        pack_transposed(
-            q_block + (size_t)(t * STRIP) * q_stride, q_stride, strip_rows, D, score_factor(scale, softcap),
-            queries + t * D * STRIP);
-        pack_transposed(
-            g_block + (size_t)(t * STRIP) * o_stride, o_stride, strip_rows, DV, 1.0f,
-            output_gradients + t * DV * STRIP);
-        for (int m = 0; m < TILED_D * STRIP; m += VECTOR) {
-          VECTOR_AT(query_gradients + t * TILED_D * STRIP + m, 0) = 0.0f;
-        }
-#if DOCUMENTS
-        strip_documents[t] =
-            load_row_documents(documents, reach, row0 + t * STRIP, row_documents + t * STRIP);
-#endif
-      }
-      copy_rows(q_block, q_stride, rows, strips * STRIP, D, scale, query_rows, STRIDE_D);
-      copy_rows(g_block, o_stride, rows, strips * STRIP, DV, 1.0f, gradient_rows, STRIDE_DV);
-
-      const int end = last_key(reach, row0 + rows - 1) + 1;
-      for (int key0 = first_key(reach, row0); key0 < end; key0 += KEYS) {
-        const int count = min(KEYS, end - key0);
-        for (int j = 0; j < count; j += TILE) {
-          first_strips[j / TILE] = strips;
-          last_strips[j / TILE] = -1;
-        }
-#if DOCUMENTS
-        const int2 block_documents = document_range(documents + key0, count);
-#endif
-        int loaded = 0;
-        for (int t = 0; t < strips; ++t) {
-          const Strip strip = make_strip(reach, row0 + t * STRIP, key0, count);
-          if (strip.from >= strip.to) {
-            continue;
-          }
-          for (int j = strip.from; j < strip.to; j += TILE) {
-            first_strips[j / TILE] = min(first_strips[j / TILE], t);
-            last_strips[j / TILE] = t;
-          }
-          int visit = 1, test_documents = 0, test_mask = 0;
-#if DOCUMENTS
-          const int2 mine = strip_documents[t];
-          visit = block_documents.y >= mine.x && block_documents.x <= mine.y;
-          test_documents = block_documents.x != mine.y || block_documents.y != mine.x;
-#endif
-#if MASK
-          const int coverage = mask_coverage(mask, reach, strip, key0);
-          visit = visit && coverage != 0;
-          test_mask = coverage == 1;
-#endif
-          float *s = scores + t * STRIP;
-          float *g = gradients + t * STRIP;
-          if (!visit) {
-            for (int j = strip.from; j < strip.to; ++j) {
-              for (int m = 0; m < STRIP_VECTORS; ++m) {
-                VECTOR_AT(s + j * ROWS, m) = 0.0f;
-                VECTOR_AT(g + j * ROWS, m) = 0.0f;
-              }
-            }
-            continue;
-          }
-          if (!loaded) {
-            const int padded = WHOLE(count, TILE);
-            copy_rows(k + (size_t)key0 * k_stride, k_stride, count, padded, D, 1.0f, keys, STRIDE_D);
-            copy_rows(v + (size_t)key0 * v_stride, v_stride, count, padded, DV, 1.0f, values, STRIDE_DV);
-            loaded = 1;
-          }
-          for (int j = strip.from; j < strip.to; j += TILE) {
-            tile_scores(
-                keys + j * STRIDE_D, STRIDE_D, queries + t * D * STRIP, D, s + j * ROWS,
-                ROWS);
-          }
-          for (int j = strip.from; j < strip.to; j += TILE) {
-            tile_scores(
-                values + j * STRIDE_DV, STRIDE_DV, output_gradients + t * DV * STRIP, DV,
-                g + j * ROWS, ROWS);
-          }
-#if DOCUMENTS
-          shape_scores(
-              s, ROWS, cap_slopes, reach, strip, key0, softcap, slope, test_documents,
-              row_documents + t * STRIP, documents, test_mask, mask);
-#else
-          shape_scores(
-              s, ROWS, cap_slopes, reach, strip, key0, softcap, slope, 0, 0, documents, test_mask,
-              mask);
-#endif
-          softmax_gradient(s, g, cap_slopes, strip.from, strip.to, logs + t * STRIP, row_terms + t * STRIP);
-          for (int d = 0; d < D; d += TILE) {
-            tile_accumulate(
-                keys + strip.from * STRIDE_D + d, STRIDE_D, g + strip.from * ROWS, ROWS,
-                strip.to - strip.from, query_gradients + (t * TILED_D + d) * STRIP, ones);
-          }
-        }
-        if (loaded) {
-          add_over_rows(
-              scores, gradient_rows, STRIDE_DV, first_strips, last_strips, count,
-              dv_partial + (size_t)key0 * v_stride, v_stride, DV, WIDE_TILES(DV));
-          add_over_rows(
-              gradients, query_rows, STRIDE_D, first_strips, last_strips, count,
-              dk_partial + (size_t)key0 * k_stride, k_stride, D, WIDE_TILES(D));
-        }
-      }
-      for (int t = 0; t < strips; ++t) {
-        unpack_transposed(
-            query_gradients + t * TILED_D * STRIP, factors, min(STRIP, rows - t * STRIP), D,
-            dq_block + (size_t)(t * STRIP) * q_stride, q_stride);
-      }
+      store_query_gradients(&block, &rows, scale);
     }
-#if SINKS
-    if (n % blocks == blocks - 1) {
+    if (SINKS && n % blocks == blocks - 1) {
       dsinks_partial[((size_t)slice * batches + batch) * query_heads + head] = sink_gradient;
     }
-#endif
   }
 }
 

@@ -163,8 +163,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_decode(
     global const float *restrict q, global const float *restrict k, global const float *restrict v,
     global const float *restrict slopes, global const int *restrict documents,
     global const uchar *restrict mask, global float *restrict partial_outputs,
-    global float *restrict partial_statistics, int query_time, int key_time, int key_capacity,
-    int query_heads, int key_heads, float scale, float softcap, int causal, int window_left, int window_right,
+    global float *restrict partial_statistics, int query_time, int key_time, int query_heads,
+    int key_heads, float scale, float softcap, int causal, int window_left, int window_right,
     int splits, int shares) {
   const Reach reach = make_reach(query_time, key_time, causal, window_left, window_right);
   const int item = (int)get_global_id(0);
@@ -177,8 +177,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_decode(
   const size_t q_stride = (size_t)query_heads * D;
   const size_t k_stride = (size_t)key_heads * D, v_stride = (size_t)key_heads * DV;
   q += batch * query_time * q_stride;
-  k += batch * key_capacity * k_stride;
-  v += batch * key_capacity * v_stride;
+  k += batch * key_time * k_stride;
+  v += batch * key_time * v_stride;
 #if DOCUMENTS
   documents += batch * key_time;
 #endif

@@ -5,9 +5,9 @@
 //   matmul_skinny_nt   A [m <= 8, k], B stored [n, k]   -> C [m, n]   reads B once (decode)
 //   matmul_skinny_nn   A [m <= 8, k], B stored [k, n]   -> C [m, n]   reads B once
 //
-//   C = activation(alpha * op(A) op(B) + beta * C + bias) + residual,   beta = 0 (C is not read) or 1
+//   C = activation(op(A) op(B) + beta * C + bias) + residual,   beta = 0 (C is not read) or 1
 //
-// Row-major with leading dimensions, fp32; bias [n], residual [m, n]. Work-group size 1, no barriers, no
+// Row-major with leading dimensions, fp32; bias [n], residual like C. Work-group size 1, no barriers, no
 // atomics: every element of C is summed by one work-item in a fixed order. Made for CPU devices. C overlaps
 // no operand.
 //
@@ -57,16 +57,16 @@
 // A bit of `flags` beyond those of the epilogue.
 #define FLAG_A_ROWS 8 // matmul_tn only: A is stored [m, k] after all
 
-// Scales a tile of sums, adds it to C where asked and applies the epilogue. `c`, `bias` and `residual` point
-// at the tile's first element; bias and residual are only read when their flag is set.
-static inline void finish(const float *tile, uint tile_stride, uint rows, uint columns, float alpha,
-                          uint flags, uint activation, const global float *bias, const global float *residual,
-                          size_t ldr, global float *c, size_t ldc) {
+// Adds a tile of sums to C where asked and applies the epilogue. `c`, `bias` and `residual` point at the tile's
+// first element; bias and residual are only read when their flag is set.
+static inline void finish(const float *tile, uint tile_stride, uint rows, uint columns, uint flags,
+                          uint activation, const global float *bias, const global float *residual,
+                          global float *c, size_t ldc) {
   for (uint i = 0; i < rows; i++) {
     for (uint j = 0; j < columns; j += VECTOR) {
-      finish_columns(LOAD_VECTOR(0, tile + i * tile_stride + j), columns - j, alpha, flags, activation,
+      finish_columns(LOAD_VECTOR(0, tile + i * tile_stride + j), columns - j, flags, activation,
                      flags & FLAG_BIAS ? bias + j : bias,
-                     flags & FLAG_RESIDUAL ? residual + i * ldr + j : residual, c + i * ldc + j);
+                     flags & FLAG_RESIDUAL ? residual + i * ldc + j : residual, c + i * ldc + j);
     }
   }
 }
@@ -187,12 +187,9 @@ static inline void fetch_share(block_ahead *block) {
     sum##r##_0 = fma(x, b_0, sum##r##_0); \
     sum##r##_1 = fma(x, b_1, sum##r##_1); \
   }
-#define SCALE_ROW(r)   \
-  sum##r##_0 *= scale; \
-  sum##r##_1 *= scale;
-#define ADD_ROW(r)                                                  \
-  sum##r##_0 = fma(scale, sum##r##_0, LOAD_VECTOR(0, c + r * ldc)); \
-  sum##r##_1 = fma(scale, sum##r##_1, LOAD_VECTOR(0, c + r * ldc + VECTOR));
+#define ADD_ROW(r)                                \
+  sum##r##_0 += LOAD_VECTOR(0, c + r * ldc);      \
+  sum##r##_1 += LOAD_VECTOR(0, c + r * ldc + VECTOR);
 #define WRITE_ROW(r)                        \
   STORE_VECTOR(sum##r##_0, 0, c + r * ldc); \
   STORE_VECTOR(sum##r##_1, 0, c + r * ldc + VECTOR);
@@ -201,12 +198,12 @@ static inline void fetch_share(block_ahead *block) {
   STORE_VECTOR(sum##r##_1, 0, tile + r * TILE_COLUMNS + VECTOR);
 
 // name: sum[r][j] = sum over p of a[r * a_row + p * a_depth] * panel[p][j]; rows past `rows` repeat the last
-// one. With `direct` the scaled sums go from the registers to C (5 % faster on a Zen 4 than through `tile`:
-// whole tiles without an epilogue), otherwise unscaled to `tile`, for `finish`. OpenCL C 1.2 has no generic
+// one. With `direct` the sums go from the registers to C (5 % faster on a Zen 4 than through `tile`:
+// whole tiles without an epilogue), otherwise to `tile`, for `finish`. OpenCL C 1.2 has no generic
 // address space: one function for A in place (global) and one for packed A (private).
 #define DEFINE_MULTIPLY_TILE(name, space)                                                                  \
   static inline void name(const space float *a, size_t a_row, size_t a_depth, uint rows,                   \
-                          const float *panel, uint depth, int direct, float alpha, uint flags,             \
+                          const float *panel, uint depth, int direct, uint flags,                          \
                           global float *c, size_t ldc, float *tile) {                                      \
     typedef const space float *row_pointer;                                                                \
     EACH_ROW(DECLARE_ROW)                                                                                  \
@@ -218,11 +215,8 @@ static inline void fetch_share(block_ahead *block) {
       q += a_depth;                                                                                        \
     }                                                                                                      \
     if (direct) {                                                                                          \
-      const vector scale = (vector)(alpha);                                                                \
       if (flags & FLAG_ACCUMULATE) {                                                                       \
         EACH_ROW(ADD_ROW)                                                                                  \
-      } else {                                                                                             \
-        EACH_ROW(SCALE_ROW)                                                                                \
       }                                                                                                    \
       EACH_ROW(WRITE_ROW)                                                                                  \
     } else {                                                                                               \
@@ -239,9 +233,9 @@ DEFINE_MULTIPLY_TILE(multiply_packed_tile, private)
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
 matmul(const global float *restrict a, const global float *restrict b, global float *restrict c,
        const global float *restrict bias, const global float *restrict residual, uint m, uint n, uint k,
-       uint rows_per_item, uint depth_per_block, uint b_transposed, uint flags, uint activation, float alpha,
+       uint rows_per_item, uint depth_per_block, uint b_transposed, uint flags, uint activation,
        ulong a_offset, ulong a_batch, ulong a_row, ulong a_depth, ulong b_offset, ulong b_batch, ulong ldb,
-       ulong c_offset, ulong c_batch, ulong ldc, ulong residual_offset, ulong residual_batch, ulong ldr) {
+       ulong c_offset, ulong c_batch, ulong ldc) {
   float panel[DEPTH * TILE_COLUMNS] __attribute__((aligned(64)));
   float tile[TILE_ROWS * TILE_COLUMNS] __attribute__((aligned(64)));
   const size_t first_column = get_global_id(0) * TILE_COLUMNS;
@@ -254,9 +248,11 @@ matmul(const global float *restrict a, const global float *restrict b, global fl
   b += b_offset + batch * b_batch + first_column * (b_transposed ? ldb : 1);
   c += c_offset + batch * c_batch + first_column;
   if (flags & FLAG_BIAS) bias += first_column;
-  if (flags & FLAG_RESIDUAL) residual += residual_offset + batch * residual_batch + first_column;
+  if (flags & FLAG_RESIDUAL) residual += batch * c_batch + first_column;
 
-  for (uint p = 0; p < k; p += depth_per_block) {
+  // Once for k = 0, too: the epilogue of sums of nothing.
+  uint p = 0;
+  do {
     const uint depth = min(k - p, depth_per_block);
     const uint last = k - p <= depth_per_block;
     const uint block_flags = (last ? flags : flags & FLAG_ACCUMULATE) | (p > 0 ? FLAG_ACCUMULATE : 0);
@@ -270,19 +266,19 @@ matmul(const global float *restrict a, const global float *restrict b, global fl
       const uint rows = min(end_row - i, (uint)TILE_ROWS);
       const int direct = plain && rows == TILE_ROWS && columns == TILE_COLUMNS;
       global float *target = c + i * ldc;
-      multiply_tile(a + i * a_row + p * a_depth, a_row, a_depth, rows, panel, depth, direct, alpha,
-                    block_flags, target, ldc, tile);
+      multiply_tile(a + i * a_row + p * a_depth, a_row, a_depth, rows, panel, depth, direct, block_flags, target,
+                    ldc, tile);
       if (direct) continue;
-      const global float *added = block_flags & FLAG_RESIDUAL ? residual + i * ldr : residual;
-      finish(tile, TILE_COLUMNS, rows, columns, alpha, block_flags, block_activation, bias, added, ldr,
-             target, ldc);
+      const global float *added = block_flags & FLAG_RESIDUAL ? residual + i * ldc : residual;
+      finish(tile, TILE_COLUMNS, rows, columns, block_flags, block_activation, bias, added, target, ldc);
     }
-  }
+    p += depth_per_block;
+  } while (p < k);
 }
 
 // Work-items: (ceil(n / columns_per_item), ceil(m / rows_per_item), batch); columns_per_item a multiple of
 // TILE_COLUMNS, at most PACKED_PANELS * TILE_COLUMNS; rows_per_item a multiple of TILE_ROWS; depth_per_block
-// at most PACKED_DEPTH. A's tiles are copied to private memory, PACKED_TILES side by side so that whole cache
+// at most PACKED_DEPTH; k > 0. A's tiles are copied to private memory, PACKED_TILES side by side so that whole cache
 // lines are used, and each meets all B panels of the work-item. Reading A in place misses the cache at every
 // step when A is stored [k, m] with a large lda (1.6 to 2.6 times slower on a Zen 4 at lda 1024, 2048, 8192
 // and 50257), and its rows evict each other when A is stored [m, k] and lda is a multiple of 1024 (up to 1.1
@@ -291,9 +287,8 @@ __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
 matmul_tn(const global float *restrict a, const global float *restrict b, global float *restrict c,
           const global float *restrict bias, const global float *restrict residual, uint m, uint n, uint k,
           uint rows_per_item, uint columns_per_item, uint depth_per_block, uint b_transposed, uint flags,
-          uint activation, float alpha, ulong a_offset, ulong a_batch, ulong lda, ulong b_offset,
-          ulong b_batch, ulong ldb, ulong c_offset, ulong c_batch, ulong ldc, ulong residual_offset,
-          ulong residual_batch, ulong ldr) {
+          uint activation, ulong a_offset, ulong a_batch, ulong lda, ulong b_offset, ulong b_batch, ulong ldb,
+          ulong c_offset, ulong c_batch, ulong ldc) {
   float panels[PACKED_PANELS * PACKED_DEPTH * TILE_COLUMNS] __attribute__((aligned(64)));
   float tiles[PACKED_TILES * PACKED_DEPTH * TILE_ROWS] __attribute__((aligned(64)));
   float tile[TILE_ROWS * TILE_COLUMNS] __attribute__((aligned(64)));
@@ -307,7 +302,7 @@ matmul_tn(const global float *restrict a, const global float *restrict b, global
   b += b_offset + batch * b_batch + first_column * (b_transposed ? ldb : 1);
   c += c_offset + batch * c_batch + first_column;
   if (flags & FLAG_BIAS) bias += first_column;
-  if (flags & FLAG_RESIDUAL) residual += residual_offset + batch * residual_batch + first_column;
+  if (flags & FLAG_RESIDUAL) residual += batch * c_batch + first_column;
 
   for (uint p = 0; p < k; p += depth_per_block) {
     const uint depth = min(k - p, depth_per_block);
@@ -347,12 +342,12 @@ matmul_tn(const global float *restrict a, const global float *restrict b, global
           fetch_share(&next_a);
           fetch_share(&next_b);
           multiply_packed_tile(tiles + i * PACKED_DEPTH, 1, TILE_ROWS, TILE_ROWS, panels + j * PACKED_DEPTH,
-                               depth, direct, alpha, block_flags, target, ldc, tile);
+                               depth, direct, block_flags, target, ldc, tile);
           if (direct) continue;
           const global float *added =
-              block_flags & FLAG_RESIDUAL ? residual + (strip + i) * ldr + j : residual;
-          finish(tile, TILE_COLUMNS, rows, width, alpha, block_flags, block_activation,
-                 block_flags & FLAG_BIAS ? bias + j : bias, added, ldr, target, ldc);
+              block_flags & FLAG_RESIDUAL ? residual + (strip + i) * ldc + j : residual;
+          finish(tile, TILE_COLUMNS, rows, width, block_flags, block_activation,
+                 block_flags & FLAG_BIAS ? bias + j : bias, added, target, ldc);
         }
       }
     }
@@ -400,9 +395,8 @@ static inline void multiply_pairs(const global float *a0, const global float *a1
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
 matmul_skinny_nt(const global float *restrict a, const global float *restrict b, global float *restrict c,
                  const global float *restrict bias, const global float *restrict residual, uint m, uint n,
-                 uint k, uint flags, uint activation, float alpha, ulong a_offset, ulong a_batch, ulong lda,
-                 ulong b_offset, ulong b_batch, ulong ldb, ulong c_offset, ulong c_batch, ulong ldc,
-                 ulong residual_offset, ulong residual_batch, ulong ldr) {
+                 uint k, uint flags, uint activation, ulong a_offset, ulong a_batch, ulong lda, ulong b_offset,
+                 ulong b_batch, ulong ldb, ulong c_offset, ulong c_batch, ulong ldc) {
   float tile[SKINNY_ROWS * TILE_COLUMNS] __attribute__((aligned(64)));
   const size_t first_column = get_global_id(0) * TILE_COLUMNS;
   const size_t batch = get_global_id(2);
@@ -412,7 +406,7 @@ matmul_skinny_nt(const global float *restrict a, const global float *restrict b,
   b += b_offset + batch * b_batch + first_column * ldb;
   c += c_offset + batch * c_batch + first_column;
   if (flags & FLAG_BIAS) bias += first_column;
-  if (flags & FLAG_RESIDUAL) residual += residual_offset + batch * residual_batch + first_column;
+  if (flags & FLAG_RESIDUAL) residual += batch * c_batch + first_column;
 
   // Four rows of B stay in the cache while the rows of A pass by, two at a time; edges repeat the last row.
   for (uint j = 0; j < columns; j += 4) {
@@ -424,7 +418,7 @@ matmul_skinny_nt(const global float *restrict a, const global float *restrict b,
       if (i + 1 < m) vstore4(vload4(0, sums[1]), 0, tile + (i + 1) * TILE_COLUMNS + j);
     }
   }
-  finish(tile, TILE_COLUMNS, m, columns, alpha, flags, activation, bias, residual, ldr, c, ldc);
+  finish(tile, TILE_COLUMNS, m, columns, flags, activation, bias, residual, c, ldc);
 }
 
 // Work-items: (ceil(n / columns_per_item), 1, batch); m at most SKINNY_ROWS; columns_per_item a multiple of
@@ -432,9 +426,9 @@ matmul_skinny_nt(const global float *restrict a, const global float *restrict b,
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
 matmul_skinny_nn(const global float *restrict a, const global float *restrict b, global float *restrict c,
                  const global float *restrict bias, const global float *restrict residual, uint m, uint n,
-                 uint k, uint columns_per_item, uint flags, uint activation, float alpha, ulong a_offset,
-                 ulong a_batch, ulong lda, ulong b_offset, ulong b_batch, ulong ldb, ulong c_offset,
-                 ulong c_batch, ulong ldc, ulong residual_offset, ulong residual_batch, ulong ldr) {
+                 uint k, uint columns_per_item, uint flags, uint activation, ulong a_offset, ulong a_batch,
+                 ulong lda, ulong b_offset, ulong b_batch, ulong ldb, ulong c_offset, ulong c_batch,
+                 ulong ldc) {
   float sums[SKINNY_ROWS * SKINNY_COLUMNS] __attribute__((aligned(64)));
   const size_t first_column = get_global_id(0) * columns_per_item;
   const size_t batch = get_global_id(2);
@@ -444,7 +438,7 @@ matmul_skinny_nn(const global float *restrict a, const global float *restrict b,
   b += b_offset + batch * b_batch + first_column;
   c += c_offset + batch * c_batch + first_column;
   if (flags & FLAG_BIAS) bias += first_column;
-  if (flags & FLAG_RESIDUAL) residual += residual_offset + batch * residual_batch + first_column;
+  if (flags & FLAG_RESIDUAL) residual += batch * c_batch + first_column;
 
   for (uint i = 0; i < m; i++) {
     for (uint j = 0; j < columns; j += VECTOR) STORE_VECTOR((vector)(0.0f), 0, sums + i * SKINNY_COLUMNS + j);
@@ -476,5 +470,5 @@ matmul_skinny_nn(const global float *restrict a, const global float *restrict b,
       }
     }
   }
-  finish(sums, SKINNY_COLUMNS, m, columns, alpha, flags, activation, bias, residual, ldr, c, ldc);
+  finish(sums, SKINNY_COLUMNS, m, columns, flags, activation, bias, residual, c, ldc);
 }

@@ -1,6 +1,6 @@
 // matmul_epilogue.cl - what follows a matrix product, for whole and partial vectors of columns
 //
-//   C = activation(alpha * sums + beta * C + bias) + residual,   beta = 0 (C is not read) or 1
+//   C = activation(sums + beta * C + bias) + residual,   beta = 0 (C is not read) or 1
 //
 // Included by matmul.cl and matmul_tiled.cl, so that a flag means the same in both. OpenCL C 1.2 core only.
 
@@ -71,9 +71,9 @@ static inline void store_columns(vector value, global float *target, uint count)
 
 // Finishes up to a vector of sums, `count` of them: the three pointers are at the first element; bias and
 // residual are only read when their flag is set.
-static inline void finish_columns(vector sums, uint count, float alpha, uint flags, uint activation,
+static inline void finish_columns(vector sums, uint count, uint flags, uint activation,
                                   const global float *bias, const global float *residual, global float *c) {
-  vector value = (vector)(alpha) * sums;
+  vector value = sums;
   if (flags & FLAG_ACCUMULATE) value += load_columns(c, count);
   if (flags & FLAG_BIAS) value += load_columns(bias, count);
   if (activation != ACTIVATION_NONE) value = activate(value, activation);

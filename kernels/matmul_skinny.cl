@@ -68,7 +68,7 @@ static inline void finish_group(const local float *sums, uint lane, uint first_c
     const uint row = i / (COLUMNS / 4), inner = i % (COLUMNS / 4) * 4, column = first_column + inner;
     if (row >= m || column >= n) continue;
     const ulong place = (ulong)row * n + column;
-    finish_columns(vload4(0, sums + row * COLUMNS + inner), n - column, 1.0f, flags, activation,
+    finish_columns(vload4(0, sums + row * COLUMNS + inner), n - column, flags, activation,
                    flags & FLAG_BIAS ? bias + column : bias, flags & FLAG_RESIDUAL ? residual + place : residual,
                    c + place);
   }

@@ -200,7 +200,7 @@ matmul_tiled(const global float *restrict a, const global float *restrict b, glo
     for (uint j = 0; j < ITEM_COLUMNS / 4; j++) {
       const uint column = first_column + (j * LANES_ACROSS + across) * 4;
       if (column >= n) continue;
-      finish_columns(sums[i][j], n - column, 1.0f, flags, activation, flags & FLAG_BIAS ? bias + column : bias,
+      finish_columns(sums[i][j], n - column, flags, activation, flags & FLAG_BIAS ? bias + column : bias,
                      flags & FLAG_RESIDUAL ? residual + row * ldc + column : residual, c + row * ldc + column);
     }
   }
@@ -218,6 +218,6 @@ matmul_split_sum(const global float *restrict partial, global float *restrict c,
   const ulong place = (get_global_id(2) * m + row) * n + column, step = (ulong)batches * m * n;
   float4 sum = load_columns(partial + place, n - column);
   for (uint split = 1; split < splits; split++) sum += load_columns(partial + place + split * step, n - column);
-  finish_columns(sum, n - column, 1.0f, flags, activation, flags & FLAG_BIAS ? bias + column : bias,
+  finish_columns(sum, n - column, flags, activation, flags & FLAG_BIAS ? bias + column : bias,
                  flags & FLAG_RESIDUAL ? residual + place : residual, c + c_offset + place);
 }

@@ -27,6 +27,9 @@ static const char matmul_skinny_text[] = {
 static const char attention_common_text[] = {
 #embed "../../kernels/attention_common.cl"
 };
+static const char attention_blocks_text[] = {
+#embed "../../kernels/attention_blocks.cl"
+};
 static const char attention_text[] = {
 #embed "../../kernels/attention.cl"
 };
@@ -63,6 +66,12 @@ static const char attention_tiled_terms_text[] = {
 static const char chunk_text[] = {
 #embed "../../kernels/chunk.cl"
 };
+static const char chunk_tiles_text[] = {
+#embed "../../kernels/chunk_tiles.cl"
+};
+static const char chunk_tiled_text[] = {
+#embed "../../kernels/chunk_tiled.cl"
+};
 static const char decays_text[] = {
 #embed "../../kernels/decays.cl"
 };
@@ -75,6 +84,9 @@ static const char scalar_gate_backward_text[] = {
 static const char delta_solve_text[] = {
 #embed "../../kernels/delta_solve.cl"
 };
+static const char delta_tiled_text[] = {
+#embed "../../kernels/delta_tiled.cl"
+};
 static const char delta_rule_text[] = {
 #embed "../../kernels/delta_rule.cl"
 };
@@ -83,6 +95,9 @@ static const char delta_rule_backward_text[] = {
 };
 static const char blocks_text[] = {
 #embed "../../kernels/blocks.cl"
+};
+static const char vector_gate_tiled_text[] = {
+#embed "../../kernels/vector_gate_tiled.cl"
 };
 static const char vector_gate_text[] = {
 #embed "../../kernels/vector_gate.cl"
@@ -188,6 +203,7 @@ static const struct {
     {"matmul_tiled", matmul_tiled_text, sizeof matmul_tiled_text},
     {"matmul_skinny", matmul_skinny_text, sizeof matmul_skinny_text},
     {"attention_common", attention_common_text, sizeof attention_common_text},
+    {"attention_blocks", attention_blocks_text, sizeof attention_blocks_text},
     {"attention", attention_text, sizeof attention_text},
     {"attention_backward", attention_backward_text, sizeof attention_backward_text},
     {"attention_decode", attention_decode_text, sizeof attention_decode_text},
@@ -200,13 +216,17 @@ static const struct {
     {"attention_tiled_backward", attention_tiled_backward_text, sizeof attention_tiled_backward_text},
     {"attention_tiled_terms", attention_tiled_terms_text, sizeof attention_tiled_terms_text},
     {"chunk", chunk_text, sizeof chunk_text},
+    {"chunk_tiles", chunk_tiles_text, sizeof chunk_tiles_text},
+    {"chunk_tiled", chunk_tiled_text, sizeof chunk_tiled_text},
     {"decays", decays_text, sizeof decays_text},
     {"scalar_gate", scalar_gate_text, sizeof scalar_gate_text},
     {"scalar_gate_backward", scalar_gate_backward_text, sizeof scalar_gate_backward_text},
     {"delta_solve", delta_solve_text, sizeof delta_solve_text},
+    {"delta_tiled", delta_tiled_text, sizeof delta_tiled_text},
     {"delta_rule", delta_rule_text, sizeof delta_rule_text},
     {"delta_rule_backward", delta_rule_backward_text, sizeof delta_rule_backward_text},
     {"blocks", blocks_text, sizeof blocks_text},
+    {"vector_gate_tiled", vector_gate_tiled_text, sizeof vector_gate_tiled_text},
     {"vector_gate", vector_gate_text, sizeof vector_gate_text},
     {"vector_gate_backward", vector_gate_backward_text, sizeof vector_gate_backward_text},
     {"rwkv7_block", rwkv7_block_text, sizeof rwkv7_block_text},

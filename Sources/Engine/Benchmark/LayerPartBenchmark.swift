@@ -70,6 +70,20 @@ public struct LayerPartProblem: Sendable, Hashable {
     }
   }
 
+  /// The large operands and results, whose product of lengths may be too large for a number.
+  var tensors: [Shape] {
+    let count =
+      switch (part, isBackward) {
+      case (.convolution, false), (.l2Normalization, false), (.softmax, false): 2
+      case (.convolution, true), (.l2Normalization, true), (.gatedNorm, false), (.softmax, true): 3
+      // Features are twice as wide.
+      case (.hedgehog, false): 3
+      case (.gatedNorm, true): 5
+      case (.hedgehog, true): 6
+      }
+    return [Shape](repeating: [batch, time, heads, width], count: count)
+  }
+
   /// What the reference computes: whole sequences of some channels, or whole rows.
   var check: BenchmarkCheck {
     guard part == .convolution else { return BenchmarkCheck(rowParts) }
@@ -141,11 +155,10 @@ extension KernelBenchmark {
   public static func layerPart(_ problem: LayerPartProblem) -> KernelBenchmark {
     let parameters: [BenchmarkRow.Parameter] = [
       .init("batch", "\(problem.batch)"), .init("time", "\(problem.time)"),
-      .init("heads", "\(problem.heads)"),
-      .init("width", "\(problem.width)"),
+      .init("heads", "\(problem.heads)"), .init("width", "\(problem.width)"),
     ]
     let name = problem.part.rawValue + (problem.isBackward ? "_backward" : "")
-    return KernelBenchmark(name, parameters) { device in
+    return KernelBenchmark(name, parameters, tensors: problem.tensors) { device in
       try PreparedBenchmark(
         OperationProblem(problem.operation, problem.inputs, check: problem.check), on: device)
     }

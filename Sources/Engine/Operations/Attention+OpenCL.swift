@@ -11,14 +11,14 @@ extension Attention {
     let kernel:
       Kernel<
         Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Int32>,
-        Buffer<UInt8>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Int32, Int32, Int32, Int32, Int32, Float,
+        Buffer<UInt8>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Int32, Int32, Int32, Int32, Float,
         Float, Int32, Int32, Int32
       > = try device.kernel("attention_forward", in: "attention", launch.definitions)
     kernel(
       Buffer(inputs[0].memory), Buffer(inputs[1].memory), Buffer(inputs[2].memory),
       Buffer(extras.slopes?.memory), Buffer(extras.sinks?.memory), Buffer(extras.documents?.memory),
       Buffer(extras.mask?.memory), Buffer(outputs[0].memory), Buffer(outputs[1].memory),
-      Buffer(returnsEntropy ? outputs[2].memory : nil), launch.queryTime, launch.keyTime, launch.keyTime,
+      Buffer(returnsEntropy ? outputs[2].memory : nil), launch.queryTime, launch.keyTime,
       launch.heads, launch.keyHeads, options.scale, launch.softcap, launch.causal, launch.left, launch.right,
       over: .groups(size.batch * size.heads * ((size.queryTime + rows - 1) / rows)))
   }
@@ -39,13 +39,13 @@ extension Attention {
     let kernel:
       Kernel<
         Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Int32>, Buffer<UInt8>,
-        Buffer<Float>, Buffer<Float>, Int32, Int32, Int32, Int32, Int32, Float, Float, Int32, Int32, Int32,
+        Buffer<Float>, Buffer<Float>, Int32, Int32, Int32, Int32, Float, Float, Int32, Int32, Int32,
         Int32, Int32
       > = try device.kernel("attention_decode", in: "attention_decode", launch.definitions)
     kernel(
       Buffer(inputs[0].memory), Buffer(inputs[1].memory), Buffer(inputs[2].memory),
       Buffer(extras.slopes?.memory), Buffer(extras.documents?.memory), Buffer(extras.mask?.memory),
-      Buffer(partialOutputs), Buffer(statistics), launch.queryTime, launch.keyTime, launch.keyTime,
+      Buffer(partialOutputs), Buffer(statistics), launch.queryTime, launch.keyTime,
       launch.heads, launch.keyHeads, options.scale, launch.softcap, launch.causal, launch.left, launch.right,
       Int32(splits), Int32(shares), over: .groups(size.batch * splits * shares))
     try mergeDecode(
@@ -99,17 +99,17 @@ extension AttentionGradient {
       Kernel<
         Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Int32>,
         Buffer<UInt8>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>,
-        Buffer<Float>, Buffer<Float>, Int32, Int32, Int32, Int32, Int32, Int32, Float, Float, Int32, Int32,
-        Int32, Int32, Int32
+        Buffer<Float>, Buffer<Float>, Int32, Int32, Int32, Int32, Int32, Float, Float, Int32, Int32,
+        Int32, Int32
       > = try device.kernel("attention_backward", in: "attention_backward", launch.definitions)
     kernel(
       Buffer(inputs[0].memory), Buffer(inputs[1].memory), Buffer(inputs[2].memory),
       Buffer(extras.slopes?.memory), Buffer(extras.sinks?.memory), Buffer(extras.documents?.memory),
       Buffer(extras.mask?.memory), Buffer(inputs[first].memory), Buffer(inputs[first + 1].memory),
       Buffer(inputs[first + 2].memory), Buffer(outputs[0].memory), Buffer(partialKeys), Buffer(partialValues),
-      Buffer(partialSinks), Int32(size.batch), launch.queryTime, launch.keyTime, launch.keyTime, launch.heads,
+      Buffer(partialSinks), Int32(size.batch), launch.queryTime, launch.keyTime, launch.heads,
       launch.keyHeads, options.scale, launch.softcap, launch.causal, launch.left, launch.right, Int32(slices),
-      0, over: .groups(size.batch * size.keyHeads * slices))
+      over: .groups(size.batch * size.keyHeads * slices))
     let sum: Kernel<Buffer<Float>, Buffer<Float>, UInt64, Int32> = try device.kernel(
       "attention_sum", in: "attention_backward", launch.definitions)
     func add(_ partials: Memory, to output: Tensor, parts: Int) {

@@ -1,6 +1,7 @@
 extension MatMul {
   public static var samples: [Sample] {
     transposeSamples + epilogueSamples + batchSamples + skinnySamples + blockedSamples + splitSamples
+      + emptySamples
   }
 
   /// - Parameter checksGradient: False for sizes at which finite differences would take minutes.
@@ -106,6 +107,21 @@ extension MatMul {
       sample(
         "split batch", MatMul(transposeA: true, isBatched: true), m: 13, n: 10, k: 530, batch: 2,
         checksGradient: false),
+    ]
+  }
+
+  /// Sums of nothing: the epilogue of 0.
+  private static var emptySamples: [Sample] {
+    transposes.map { transpose in
+      sample(
+        "empty \(transpose.label)", MatMul(transposeA: transpose.a, transposeB: transpose.b), m: 13, n: 35,
+        k: 0)
+    } + [
+      sample("empty accumulate", MatMul(accumulates: true), m: 13, n: 35, k: 0),
+      sample("empty skinny", MatMul(transposeB: true, hasBias: true), m: 2, n: 9, k: 0),
+      sample(
+        "empty batch bias", MatMul(isBatched: true, hasBias: true, hasResidual: true), m: 9, n: 5, k: 0,
+        batch: 2),
     ]
   }
 }

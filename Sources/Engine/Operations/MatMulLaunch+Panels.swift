@@ -12,6 +12,11 @@ extension MatMulLaunch {
     case packed(rowsPerItem: Int, columnsPerItem: Int, depth: Int)
   }
 
+  /// The most columns of a work-item of `matmul_skinny_nn` (`SKINNY_COLUMNS`).
+  private static let skinnyColumns = 512
+  /// A flag of `matmul_tn` (`FLAG_A_ROWS`): a is stored [m, k].
+  private static let storedByRows: UInt32 = 8
+
   func enqueue(_ shape: MatMulPanels, on device: OpenCLDevice) throws {
     let definitions = shape.definitions
     switch plan(shape, units: device.description.computeUnits) {
@@ -33,7 +38,7 @@ extension MatMulLaunch {
   private func plan(_ shape: MatMulPanels, units: Int) -> Plan {
     if size.m <= MatMulClass.skinnyRows, !transposeA {
       let share = Self.quotient(Self.quotient(size.n, 2 * units), 64) * 64
-      return .skinny(columnsPerItem: min(512, max(64, share)))
+      return .skinny(columnsPerItem: min(Self.skinnyColumns, max(64, share)))
     }
     let isLarge = size.m * size.n * size.k >= 1 << shape.packedLimit
     // Rows of a that lie a multiple of 4 KiB apart share cache sets: reading them in place is slower than packing.
@@ -107,17 +112,15 @@ extension MatMulLaunch {
     let kernel:
       Kernel<
         Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, UInt32, UInt32, UInt32,
-        UInt32,
-        UInt32, UInt32, UInt32, UInt32, Float, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
-        UInt64,
-        UInt64, UInt64, UInt64, UInt64
+        UInt32, UInt32, UInt32, UInt32, UInt32, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
+        UInt64, UInt64, UInt64
       > = try device.kernel("matmul", in: "matmul", definitions)
     kernel(
       Buffer(a), Buffer(b), Buffer(c), Buffer(bias), Buffer(residual), UInt32(size.m), UInt32(size.n),
-      UInt32(size.k), UInt32(rows), UInt32(depth), transposeB ? 1 : 0, flags, activationCode, 1,
+      UInt32(size.k), UInt32(rows), UInt32(depth), transposeB ? 1 : 0, flags, activationCode,
       UInt64(offsets.a), strides.a, transposeA ? 1 : lda, transposeA ? lda : 1, UInt64(offsets.b), strides.b,
       ldb,
-      UInt64(offsets.c), strides.c, UInt64(size.n), 0, strides.c, UInt64(size.n),
+      UInt64(offsets.c), strides.c, UInt64(size.n),
       over: .groups(Self.quotient(size.n, shape.tileColumns), Self.quotient(size.m, rows), size.batch))
   }
 
@@ -127,16 +130,15 @@ extension MatMulLaunch {
     let kernel:
       Kernel<
         Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, UInt32, UInt32, UInt32,
-        UInt32,
-        UInt32, UInt32, UInt32, UInt32, UInt32, Float, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
-        UInt64,
-        UInt64, UInt64, UInt64, UInt64
+        UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
+        UInt64, UInt64, UInt64
       > = try device.kernel("matmul_tn", in: "matmul", definitions)
     kernel(
       Buffer(a), Buffer(b), Buffer(c), Buffer(bias), Buffer(residual), UInt32(size.m), UInt32(size.n),
       UInt32(size.k), UInt32(rows), UInt32(columns), UInt32(depth), transposeB ? 1 : 0,
-      flags | (transposeA ? 0 : 8), activationCode, 1, UInt64(offsets.a), strides.a, lda, UInt64(offsets.b),
-      strides.b, ldb, UInt64(offsets.c), strides.c, UInt64(size.n), 0, strides.c, UInt64(size.n),
+      flags | (transposeA ? 0 : Self.storedByRows), activationCode, UInt64(offsets.a), strides.a, lda,
+      UInt64(offsets.b),
+      strides.b, ldb, UInt64(offsets.c), strides.c, UInt64(size.n),
       over: .groups(Self.quotient(size.n, columns), Self.quotient(size.m, rows), size.batch))
   }
 
@@ -148,29 +150,24 @@ extension MatMulLaunch {
       let kernel:
         Kernel<
           Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, UInt32, UInt32, UInt32,
-          UInt32,
-          UInt32, UInt32, Float, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
-          UInt64,
-          UInt64, UInt64
+          UInt32, UInt32, UInt32, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64
         > = try device.kernel("matmul_skinny_nn", in: "matmul", definitions)
       kernel(
         Buffer(a), Buffer(b), Buffer(c), Buffer(bias), Buffer(residual), UInt32(size.m), UInt32(size.n),
-        UInt32(size.k), UInt32(columns), flags, activationCode, 1, UInt64(offsets.a), strides.a, lda,
-        UInt64(offsets.b), strides.b, ldb, UInt64(offsets.c), strides.c, UInt64(size.n), 0, strides.c,
-        UInt64(size.n), over: .groups(groups, 1, size.batch))
+        UInt32(size.k), UInt32(columns), flags, activationCode, UInt64(offsets.a), strides.a, lda,
+        UInt64(offsets.b), strides.b, ldb, UInt64(offsets.c), strides.c, UInt64(size.n),
+        over: .groups(groups, 1, size.batch))
     } else {
       let kernel:
         Kernel<
           Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, UInt32, UInt32, UInt32,
-          UInt32,
-          UInt32, Float, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
-          UInt64, UInt64
+          UInt32, UInt32, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64
         > = try device.kernel("matmul_skinny_nt", in: "matmul", definitions)
       kernel(
         Buffer(a), Buffer(b), Buffer(c), Buffer(bias), Buffer(residual), UInt32(size.m), UInt32(size.n),
-        UInt32(size.k), flags, activationCode, 1, UInt64(offsets.a), strides.a, lda, UInt64(offsets.b),
+        UInt32(size.k), flags, activationCode, UInt64(offsets.a), strides.a, lda, UInt64(offsets.b),
         strides.b,
-        ldb, UInt64(offsets.c), strides.c, UInt64(size.n), 0, strides.c, UInt64(size.n),
+        ldb, UInt64(offsets.c), strides.c, UInt64(size.n),
         over: .groups(groups, 1, size.batch))
     }
   }

@@ -124,6 +124,8 @@ import Testing
       .crossEntropy(CrossEntropyProblem(tokens: size, width: size, vocabulary: size)),
       .optimizer(AdamW(), count: size * size), .elementwise(.swiglu, count: size * size),
       .rope(batch: size, time: size, heads: size, width: 64),
+      .layerPart(
+        LayerPartProblem(.gatedNorm, isBackward: true, batch: size, time: size, heads: size, width: 64)),
       .decode(TinyModel.llama.configuration(), named: "tiny", context: size << 20),
       KernelBenchmark.copies(byteCount: size << 20, on: device)[0],
     ]

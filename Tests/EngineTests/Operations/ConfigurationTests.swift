@@ -5,10 +5,13 @@ import Testing
 
 /// The shapes of bandwidth-bound kernels on devices of either style and with small limits.
 @Suite struct ConfigurationTests {
-  private static func device(_ style: KernelStyle, workGroup: Int) -> DeviceDescription {
+  private static func device(_ style: KernelStyle, workGroup: Int, localMemory: Int = 0) -> DeviceDescription
+  {
     DeviceDescription(
       name: "x:0", product: "X", vendor: "X", driver: "1", isProcessor: false, kernelStyle: style,
-      computeUnits: 4, memoryByteCount: 1 << 30, largestAllocation: 1 << 28, largestWorkGroup: workGroup)
+      computeUnits: 4, memoryByteCount: 1 << 30, largestAllocation: 1 << 28,
+      localMemoryByteCount: localMemory,
+      largestWorkGroup: workGroup)
   }
 
   @Test func lanesArePowersOfTwoThatTheDeviceTakes() {
@@ -27,6 +30,20 @@ import Testing
       check(RowConfiguration.self, RowConfiguration.problem(length: length), on: device)
     }
     check(ElementwiseConfiguration.self, "any", on: device)
+  }
+
+  /// 16 work-items make a tile of 16 x 16, and each keeps 256 bytes of a solve.
+  @Test(arguments: [(1024, 64, 32, 64), (100, 32, 32, 64), (16, 16, 16, 16), (1, 4, 4, 1)])
+  func tilesOfChunksFitTheWorkGroup(workGroup: Int, tile: Int, ofSix: Int, items: Int) {
+    let device = Self.device(.graphics, workGroup: workGroup, localMemory: 32 << 10)
+    #expect(ChunkTiles(for: device).tile == tile && ChunkTiles(for: device, operands: 6).tile == ofSix)
+    #expect(ChunkTiles(for: device).items == items)
+  }
+
+  @Test(arguments: [(16 << 10, 64, 64), (8 << 10, 32, 32), (2 << 10, 8, 8), (0, 4, 1)])
+  func tilesOfChunksFitLocalMemory(byteCount: Int, tile: Int, items: Int) {
+    let tiles = ChunkTiles(for: Self.device(.graphics, workGroup: 256, localMemory: byteCount))
+    #expect(tiles.tile == tile && tiles.items == items)
   }
 
   private func check<Configuration: KernelConfiguration>(

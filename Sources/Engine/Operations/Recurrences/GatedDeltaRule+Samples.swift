@@ -16,7 +16,9 @@ extension GatedDeltaRule {
       sample(
         "near zero t20", .init(time: 20, width: 4, valueWidth: 4, slack: 4),
         gates: RecurrenceSample.nearZeroGates(20)),
-      sample("near one t130", .init(time: 130, width: 4, valueWidth: 4), gates: .uniform(-1e-5...0)),
+      // Likewise, over 130 tokens.
+      sample(
+        "near one t130", .init(time: 130, width: 4, valueWidth: 4, slack: 4), gates: .uniform(-1e-5...0)),
       sample(
         "documents t129", .init(time: 129, width: 4, valueWidth: 6, initial: true, documents: 7),
         gates: ordinary),
@@ -30,6 +32,8 @@ extension GatedDeltaRule {
       sample(
         "two sequences t64", .init(time: 64, width: 4, valueWidth: 4, heads: 2, batch: 2, slack: 2),
         gates: .uniform(-0.3...0)),
+      // More than one tile on all sides.
+      sample("wide t70", .init(time: 70, width: 70, valueWidth: 131, isLarge: true), gates: ordinary),
     ]
   }
 

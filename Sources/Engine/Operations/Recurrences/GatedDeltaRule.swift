@@ -76,7 +76,7 @@ public struct GatedDeltaRule: Recurrence {
   }
 }
 
-// The kernels: `kernels/delta_rule*.cl`.
+// The kernels: `kernels/delta_rule*.cl`, on graphics processors GatedDeltaRule+Graphics.swift.
 extension GatedDeltaRule {
   static let kernels = RecurrenceKernels(
     name: "delta_rule", forward: nibble_delta_rule_forward, step: nibble_delta_rule_step,

@@ -40,7 +40,7 @@ public struct GatedLinearAttention: Recurrence {
   }
 }
 
-// The kernels: `kernels/vector_gate*.cl`.
+// The kernels: `kernels/vector_gate*.cl`, on graphics processors GatedLinearAttention+Graphics.swift.
 extension GatedLinearAttention {
   static let kernels = RecurrenceKernels(
     name: "vector_gate", forward: nibble_vector_gate_forward, step: nibble_vector_gate_step,
@@ -107,6 +107,8 @@ extension GatedLinearAttention {
       sample("t70 strong", .init(time: 70, width: 6, valueWidth: 4, initial: true), .uniform(-8 ... -2)),
       sample("t37 mixed", .init(time: 37, width: 4, valueWidth: 4), .values(mixedGates(37 * 4))),
       sample("t20 below the least gate", .init(time: 20, width: 4, valueWidth: 4), .uniform(-40 ... -10)),
+      // More than one tile on all sides.
+      sample("t70 wide", .init(time: 70, width: 70, valueWidth: 131, isLarge: true)),
     ]
   }
 

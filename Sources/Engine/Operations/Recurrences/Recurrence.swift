@@ -27,6 +27,8 @@ protocol Recurrence: DifferentiableOperation {
     into results: inout [[Scalar]])
 
   static var kernels: RecurrenceKernels { get }
+  /// The launches for graphics processors; nil where the kernels that walk chunks run there, too.
+  var tiled: (any TiledRecurrence)? { get }
   /// Operands that the kernels have: those that this operation lacks are null.
   static var kernelOperands: Int { get }
   /// Integers of the kernels behind the sizes.
@@ -39,6 +41,7 @@ protocol Recurrence: DifferentiableOperation {
 extension Recurrence {
   var optionalGradient: Int? { nil }
   var kernelFlags: [Int] { [] }
+  var tiled: (any TiledRecurrence)? { nil }
 
   /// Gates below this count as this, without a gradient: e^-20 is below the resolution of 1.
   static func leastGate<Scalar: ReferenceScalar>() -> Scalar { -20 }

@@ -90,6 +90,9 @@ extension Recurrence {
   }
 
   public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
+    if device.description.kernelStyle == .graphics, let tiled {
+      return try tiled.runTiled(on: device, inputs, outputs)
+    }
     let configuration = device.configuration(ChunkConfiguration.self, for: Self.kernels.name)
     let units = device.description.computeUnits
     try launch(inputs, outputs, on: device, configuration, units: units).enqueue(on: device, configuration)
@@ -148,6 +151,14 @@ extension RecurrenceGradient {
   }
 
   func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
+    if device.description.kernelStyle == .graphics, let tiled = forward.tiled {
+      let cotangents = RecurrenceCotangents(
+        output: inputs[cotangentPosition],
+        final: hasFinalCotangent ? inputs[cotangentPosition + 1].memory : nil,
+        initialGradient: forward.options.hasInitialState ? outputs.last?.memory : nil,
+        needsOptional: needsOptional)
+      return try tiled.runTiledGradient(on: device, inputs, cotangents, outputs)
+    }
     let configuration = device.configuration(ChunkConfiguration.self, for: Forward.kernels.name)
     let units = device.description.computeUnits
     try launch(inputs, outputs, on: device, configuration, units: units).enqueue(on: device, configuration)

@@ -74,7 +74,7 @@ public struct ScalarGatedLinearAttention: Recurrence {
   }
 }
 
-// The kernels: `kernels/scalar_gate*.cl`.
+// The kernels: `kernels/scalar_gate*.cl`, on graphics processors ScalarGate+Graphics.swift.
 extension ScalarGatedLinearAttention {
   static let kernels = RecurrenceKernels(
     name: "scalar_gate", forward: nibble_scalar_gate_forward, step: nibble_scalar_gate_step,
@@ -154,6 +154,8 @@ extension ScalarGatedLinearAttention {
         .init(time: 1, width: 20, valueWidth: 33, heads: 2, groups: 1, batch: 2, initial: true)),
       sample("step t3 documents", .perToken, .init(time: 3, width: 4, valueWidth: 16, documents: 7)),
       sample("two sequences t64", .perHead, .init(time: 64, width: 4, valueWidth: 4, heads: 2, batch: 2)),
+      // More than one tile on all sides.
+      sample("wide t70", .perToken, .init(time: 70, width: 70, valueWidth: 131, isLarge: true)),
     ]
   }
 

@@ -1,0 +1,37 @@
+import Kernels
+
+/// A recurrence with launches for graphics processors, which work on all chunks at once (``ChunkLaunch``).
+protocol TiledRecurrence: Recurrence {
+  func runTiled(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws
+
+  /// - Parameters:
+  ///   - inputs: The forward's.
+  ///   - outputs: Those of ``RecurrenceGradient``.
+  func runTiledGradient(
+    on device: OpenCLDevice, _ inputs: [Tensor], _ cotangents: RecurrenceCotangents, _ outputs: [Tensor],
+  ) throws
+}
+
+extension TiledRecurrence {
+  var tiled: (any TiledRecurrence)? { self }
+
+  /// The initial state; nil for 0.
+  func initialState(_ inputs: [Tensor]) -> Memory? {
+    options.extras(of: inputs, from: operands.count).initial?.memory
+  }
+
+  func documents(_ inputs: [Tensor]) -> Memory? {
+    options.extras(of: inputs, from: operands.count).documents?.memory
+  }
+}
+
+/// What a gradient is made of besides the forward's inputs.
+struct RecurrenceCotangents {
+  let output: Tensor
+  /// That of the final state; nil for 0.
+  let final: Memory?
+  /// Where the gradient of the initial state goes, if there is one.
+  let initialGradient: Memory?
+  /// The optional gradient (``Recurrence/optionalGradient``) is among the outputs.
+  let needsOptional: Bool
+}
