@@ -30,7 +30,7 @@ import Testing
     #expect(plot.scale.top >= 4000 && plot.scale.top <= 6000)
     let svg = plot.svg()
     #expect(svg.ranges(of: "<polyline").count == 2)
-    #expect(svg.contains("retention pocl:0, time 4,096: 1,333.3 tokens/s"))
+    #expect(svg.contains("retention pocl:0, time 4,096: 1333.3 tokens/s"))
     #expect(!svg.contains("<script") && !svg.contains("NaN") && !svg.contains("inf"))
   }
 
