@@ -55,7 +55,7 @@ public struct TrainingBenchmark {
     /// How far ``firstLoss`` is from that of equal logits, as a share of what is allowed; at most 1.
     public let firstLossShare: Double
     /// FLOPs of a step by the formula 6 N + 6 layers x width x time per token: all weights once, the head and a tied
-    /// embedding counted once, half of the attention scores.
+    /// embedding counted once, half of the attention scores; of the layers those that have scores.
     public let flopsPerStep: Double
     /// The process's largest resident set after the timed steps, in bytes.
     public let peakMemoryByteCount: Int
@@ -166,9 +166,11 @@ public struct TrainingBenchmark {
   }
 
   private func flops(parameters: Int) -> Double {
+    // Linear mixers have no scores: their recurrences are left out.
+    let scored = configuration.cachedRows.count { $0 != nil }
     let perToken =
       6 * Double(parameters)
-      + 6 * Double(configuration.layers * configuration.modelDimension * options.contextLength)
+      + 6 * Double(scored * configuration.modelDimension * options.contextLength)
     return perToken * Double(options.tokensPerStep)
   }
 
