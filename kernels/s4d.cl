@@ -21,6 +21,17 @@ static inline void exponential_minus_one(float a, float b, float *real, float *i
   *imaginary = (rise + 1.0f) * sin(b);
 }
 
+// (exp(z) - 1) / z from exp(z) - 1: its series where the parts of the quotient would cancel.
+static inline void input_factor(float zr, float zi, float er, float ei, float *real, float *imaginary) {
+  const float norm = zr * zr + zi * zi;
+  if (norm < 0.25f) {
+    exponential_series(zr, zi, 1, real, imaginary);
+    return;
+  }
+  *real = (er * zr + ei * zi) / norm;
+  *imaginary = (ei * zr - er * zi) / norm;
+}
+
 // A group has one state of a block of channels.
 CHANNEL_GROUP kernel void s4d_discretize(
     const global float *log_dt, const global float *log_a_real, const global float *a_imag,
@@ -33,13 +44,14 @@ CHANNEL_GROUP kernel void s4d_discretize(
     for (int i = 0; i < SYSTEM; i++) values[i] = 0.0f;
     if (first + k < channels && n < states) {
       const size_t place = (size_t)(first + k) * states + n;
-      const float dt = exp(log_dt[first + k]), a = -exp(log_a_real[place]), b = a_imag[place], norm = a * a + b * b;
-      float real, imaginary;
+      const float dt = exp(log_dt[first + k]), a = -exp(log_a_real[place]), b = a_imag[place];
+      float real, imaginary, factor_real, factor_imaginary;
       exponential_minus_one(dt * a, dt * b, &real, &imaginary);
+      input_factor(dt * a, dt * b, real, imaginary, &factor_real, &factor_imaginary);
       values[0] = real;
       values[1] = imaginary;
-      values[2] = (real * a + imaginary * b) / norm;
-      values[3] = (imaginary * a - real * b) / norm;
+      values[2] = dt * factor_real;
+      values[3] = dt * factor_imaginary;
       values[4] = 2.0f * c_real[place];
       values[5] = 2.0f * c_imag[place];
     }

@@ -146,16 +146,7 @@ static inline void input_slope(float zr, float zi, float er, float ei, float *re
     *imaginary = (pi * zr - pr * zi) / norm;
     return;
   }
-  float tr = 1.0f, ti = 0.0f, sr = 0.5f, si = 0.0f;
-  for (int k = 1; k < 10; k++) {
-    const float next = (tr * zr - ti * zi) / k;
-    ti = (tr * zi + ti * zr) / k;
-    tr = next;
-    sr += tr / (k + 2);
-    si += ti / (k + 2);
-  }
-  *real = sr;
-  *imaginary = si;
+  exponential_series(zr, zi, 2, real, imaginary);
 }
 
 // A group has a block of channels: adds up the sequences, and chains through E and F to the parameters.

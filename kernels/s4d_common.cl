@@ -62,6 +62,20 @@ static inline void clear_states(global float *x, int states) {
   for (int i = 0; i < 2 * PADDED_STATES(states); i++) PUT((channels_t)(0.0f), x, i);
 }
 
+// sum_j z^j / (j! (j + offset)) for |z| <= 1/2: (exp(z) - 1) / z for offset 1, its slope for 2.
+static inline void exponential_series(float zr, float zi, int offset, float *real, float *imaginary) {
+  float tr = 1.0f, ti = 0.0f, sr = 1.0f / offset, si = 0.0f;
+  for (int j = 1; j < 10; j++) {
+    const float next = (tr * zr - ti * zi) / j;
+    ti = (tr * zi + ti * zr) / j;
+    tr = next;
+    sr += tr / (j + offset);
+    si += ti / (j + offset);
+  }
+  *real = sr;
+  *imaginary = si;
+}
+
 // x = E x + F u, from E - 1: where E is near 1, the rounding of E itself would grow with every step.
 #define ADVANCE(er, ei, fr, fi, xr, xi, u) \
   { \
