@@ -70,41 +70,4 @@ typedef void nibble_long_convolution_filter_kernel(
     int block);
 nibble_long_convolution_filter_kernel *_Nonnull nibble_long_convolution_filter(void);
 
-/// The kernels of s4d*.cl and long_convolution.cl work on as many channels side by side as a vector has floats.
-typedef void nibble_s4d_discretize_kernel(
-    const float *_Nonnull log_dt, const float *_Nonnull log_a_real, const float *_Nonnull a_imag,
-    const float *_Nonnull c_real, const float *_Nonnull c_imag, float *_Nonnull system, int channels, int states);
-nibble_s4d_discretize_kernel *_Nonnull nibble_s4d_discretize(void);
-
-typedef void nibble_s4d_forward_kernel(
-    const float *_Nonnull u, const int *_Nullable documents, const float *_Nonnull system, const float *_Nonnull d,
-    const float *_Nullable initial_real, const float *_Nullable initial_imag, float *_Nonnull y,
-    float *_Nonnull final_real, float *_Nonnull final_imag, float *_Nonnull scratch, int time, int channels, int states);
-nibble_s4d_forward_kernel *_Nonnull nibble_s4d_forward(void);
-
-typedef void nibble_s4d_backward_kernel(
-    const float *_Nonnull u, const int *_Nullable documents, const float *_Nonnull system, const float *_Nonnull d,
-    const float *_Nullable initial_real, const float *_Nullable initial_imag, const float *_Nonnull dy,
-    const float *_Nullable dfinal_real, const float *_Nullable dfinal_imag, float *_Nonnull du,
-    float *_Nullable dinitial_real, float *_Nullable dinitial_imag, float *_Nonnull sums, float *_Nonnull scratch,
-    int time, int channels, int states);
-nibble_s4d_backward_kernel *_Nonnull nibble_s4d_backward(void);
-
-typedef void nibble_s4d_finish_kernel(
-    const float *_Nonnull log_dt, const float *_Nonnull log_a_real, const float *_Nonnull a_imag,
-    const float *_Nonnull system, const float *_Nonnull sums, float *_Nonnull dlog_dt, float *_Nonnull dlog_a_real,
-    float *_Nonnull da_imag, float *_Nonnull dc_real, float *_Nonnull dc_imag, float *_Nonnull dd, int batch,
-    int channels, int states);
-nibble_s4d_finish_kernel *_Nonnull nibble_s4d_finish(void);
-
-typedef void nibble_long_convolution_kernel(
-    const float *_Nonnull x, const float *_Nonnull filter, float *_Nonnull y, int time, int channels, int block,
-    int reversed);
-nibble_long_convolution_kernel *_Nonnull nibble_long_convolution(void);
-
-typedef void nibble_long_convolution_filter_kernel(
-    const float *_Nonnull x, const float *_Nonnull dy, float *_Nonnull dfilter, int batch, int time, int channels,
-    int block);
-nibble_long_convolution_filter_kernel *_Nonnull nibble_long_convolution_filter(void);
-
 #endif
