@@ -12,15 +12,23 @@ shift
 models() {
   cat <<'MODELS'
 attention 688
-hybrid 640 mixer.pattern=[gated_delta,gated_delta,attention] model.window=64
+hybrid 640 mixer.pattern=[gated_delta,gated_delta,sliding] model.window=64
 gated_delta 624 mixer.kind=gated_delta
 gated_delta_sigmoid 624 mixer.kind=gated_delta mixer.gate=sigmoid
 delta 624 mixer.kind=delta
 gated_linear 624 mixer.kind=gated_linear
 scalar_gate 624 mixer.kind=scalar_gate
+mamba2 720 mixer.kind=mamba2
+rwkv7 576 mixer.kind=rwkv7
 retention 624 mixer.kind=retention
 lightning 624 mixer.kind=lightning
 linear 624 mixer.kind=linear
+hedgehog 576 mixer.kind=hedgehog
+softmax 624 mixer.kind=softmax
+diag_attention 624 mixer.kind=diag_attention
+norm_attention 624 mixer.kind=norm_attention
+s4d 816 mixer.kind=s4d
+flow 624 mixer.kind=flow
 MODELS
 }
 

@@ -18,7 +18,7 @@ extension GatedDeltaRule {
         gates: RecurrenceSample.nearZeroGates(20)),
       // Likewise, over 130 tokens.
       sample(
-        "near one t130", .init(time: 130, width: 4, valueWidth: 4, slack: 4), gates: .uniform(-1e-5...0)),
+        "near one t130", .init(time: 130, width: 4, valueWidth: 4), gates: .uniform(-1e-5...0)),
       sample(
         "documents t129", .init(time: 129, width: 4, valueWidth: 6, initial: true, documents: 7),
         gates: ordinary),

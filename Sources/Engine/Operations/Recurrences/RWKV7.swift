@@ -122,7 +122,7 @@ extension RWKV7 {
         "t20 documents of one token", .init(time: 20, width: 4, valueWidth: 4, initial: true, documents: 1)),
       sample("t70 slow decay", .init(time: 70, width: 4, valueWidth: 4), -1e-4...0),
       // Gradients of decays are sums of differences q dq - k dk, which cancel where a channel is about to be forgotten.
-      sample("t37 strong decay", .init(time: 37, width: 6, valueWidth: 4, initial: true, slack: 2), -8...0),
+      sample("t37 strong decay", .init(time: 37, width: 6, valueWidth: 4, initial: true), -8...0),
       sample("t20 below the least", .init(time: 20, width: 4, valueWidth: 4), -40 ... -10),
     ]
   }

@@ -58,7 +58,8 @@ struct RecurrenceGradient<Forward: Recurrence>: Operation {
       return Sample(
         sample.label, operation,
         sample.inputs + [cotangent] + (hasFinal ? [Sample.Input(size.stateShape)] : []),
-        slack: sample.slack)
+        // It stands for sums that cancel in the gate's gradient.
+        slack: operation.needsOptional ? sample.slack : 1)
     }
   }
 }
