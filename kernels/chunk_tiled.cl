@@ -198,29 +198,45 @@ TILED kernel void chunk_rows(global const float *x, global const float *states, 
 
 #define PARTS 8 // work-items that share a row
 
-// Work-groups: (1, chunks, B H). dg_r = sum_{u >= r} (q_u dq_u - k_u dk_u) + <S', dS'>.
+// sum + rest += term; `rest` is what rounding took.
+static inline void add_exactly(float term, float *sum, float *rest) {
+  const float next = *sum + term, part = next - *sum;
+  *rest += (*sum - (next - part)) + (term - part);
+  *sum = next;
+}
+
+// parts [ITEMS]: products of a state and its gradient, to be added up.
+static inline void state_products(global const float *state, global const float *gradient, int size,
+                                  local float *parts) {
+  float sum = 0.0f;
+  for (int e = (int)get_local_id(0); e < size; e += ITEMS) sum = fma(state[e], gradient[e], sum);
+  parts[get_local_id(0)] = sum;
+}
+
+// Work-groups: (1, chunks, B H). With c_u = q_u dq_u - k_u dk_u, the states S and S' in front of the chunk and behind it:
+// dg_r = <S', dS'> + sum_{u >= r} c_u = <S, dS> - sum_{u < r} c_u, whichever sum is shorter, and in two floats: it cancels.
+// A gate in front of which there is no state, where a document starts or nothing is `given`, has no gradient.
 GROUP kernel void chunk_gate_gradients(
     global const float *query, global const float *query_gradient, global const float *key,
     global const float *key_gradient, global const float *states, global const float *state_gradients,
-    global const float *gates, global float *gate_gradient, int time, int heads, int key_heads, int width, int size,
-    int gates_by_token) {
-  local float parts[CHUNK * PARTS], dots[CHUNK], state_parts[ITEMS];
+    global const float *gates, global const float *decays, global const float *given, global float *gate_gradient,
+    int time, int heads, int key_heads, int width, int size, int gates_by_token) {
+  local float parts[CHUNK * PARTS], dots[CHUNK], in_front[ITEMS], behind[ITEMS];
   const Place place = place_of_group(time, heads);
   const int lane = (int)get_local_id(0);
   const size_t source = rows_at(place, key_heads, width), target = rows_at(place, heads, width);
   for (int e = lane; e < CHUNK * PARTS; e += ITEMS) {
-    const size_t given = source + (size_t)(e / PARTS) * key_heads * width;
+    const size_t from = source + (size_t)(e / PARTS) * key_heads * width;
     const size_t made = target + (size_t)(e / PARTS) * heads * width;
     float sum = 0.0f;
     for (int i = e % PARTS; e / PARTS < place.rows && i < width; i += PARTS) {
-      sum += query[given + i] * query_gradient[made + i] - key[given + i] * key_gradient[made + i];
+      sum += query[from + i] * query_gradient[made + i] - key[from + i] * key_gradient[made + i];
     }
     parts[e] = sum;
   }
-  const size_t behind = state_at(place, place.chunk + 1, size);
-  float state_sum = 0.0f;
-  for (int e = lane; e < size; e += ITEMS) state_sum = fma(states[behind + e], state_gradients[behind + e], state_sum);
-  state_parts[lane] = state_sum;
+  const size_t first = state_at(place, place.chunk, size), next = first + size;
+  state_products(states + first, state_gradients + first, size, in_front);
+  state_products(states + next, state_gradients + next, size, behind);
   barrier(CLK_LOCAL_MEM_FENCE);
   for (int r = lane; r < CHUNK; r += ITEMS) {
     float sum = 0.0f;
@@ -229,12 +245,17 @@ GROUP kernel void chunk_gate_gradients(
   }
   barrier(CLK_LOCAL_MEM_FENCE);
   const size_t scalars = rows_at(place, heads, 1);
+  global const int *numbers = (global const int *)(decays + decays_at(place) + DOCUMENT_NUMBERS);
   for (int r = lane; r < place.rows; r += ITEMS) {
-    float sum = 0.0f;
-    for (int i = 0; i < ITEMS; i++) sum += state_parts[i];
-    for (int u = place.rows - 1; u >= r; u--) sum += dots[u];
+    const int earlier = 2 * r < place.rows;
+    float sum = 0.0f, rest = 0.0f;
+    for (int i = 0; i < ITEMS; i++) add_exactly(earlier ? in_front[i] : behind[i], &sum, &rest);
+    for (int u = 0; earlier && u < r; u++) add_exactly(-dots[u], &sum, &rest);
+    for (int u = place.rows - 1; !earlier && u >= r; u--) add_exactly(dots[u], &sum, &rest);
+    const int is_first = place.chunk + r == 0 && !given;
+    const int starts = numbers[r] != (r > 0 ? numbers[r - 1] : 0);
     const float gate = gates[gates_by_token ? scalars + (size_t)r * heads : place.head];
-    gate_gradient[scalars + (size_t)r * heads] = gate < LEAST_GATE ? 0.0f : sum;
+    gate_gradient[scalars + (size_t)r * heads] = gate < LEAST_GATE || is_first || starts ? 0.0f : sum + rest;
   }
 }
 

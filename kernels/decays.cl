@@ -148,24 +148,33 @@ static void chunk_decays(const Walk *w, Decays d, int token, int rows, int head,
   make_decays(d, rows, gate_of(w, token, head, gates, gates_by_token), gates_by_token * w->heads, ids, token == 0);
 }
 
+// sum + rest += term; `rest` is what rounding took.
+static inline void add_exactly(float term, float *sum, float *rest) {
+  const float next = *sum + term, part = next - *sum;
+  *rest += (*sum - (next - part)) + (term - part);
+  *sum = next;
+}
+
 // Gradients of the gates [rows] of a chunk: dg_r = sum_{u >= r} (q_u dq_u - k_u dk_u) + <S', dS'>, where dk is what k
-// gets for writing minus what it gets for reading. `after` and its gradient are the state behind the chunk [V, K], `dots`
-// [CHUNK + V] is free.
-static void store_gate_gradients(const Walk *w, int rows, global const float *q, global const float *dq,
-                                 global const float *k, global const float *dk, global const float *after,
-                                 global const float *after_gradient, global const float *gates, int gate_stride,
-                                 global float *dots, global float *target) {
+// gets for writing minus what it gets for reading; the sum in two floats: it cancels. `after` and its gradient are the state
+// behind the chunk [V, K], `dots` [CHUNK + V] is free. A gate in front of which there is no state, where a document starts
+// or the sequence (`is_first`), has no gradient.
+static void store_gate_gradients(const Walk *w, Decays d, int rows, int is_first, global const float *q,
+                                 global const float *dq, global const float *k, global const float *dk,
+                                 global const float *after, global const float *after_gradient,
+                                 global const float *gates, int gate_stride, global float *dots, global float *target) {
   for (int r = 0; r < CHUNK; r++) {
     dots[r] = dot_row(q + r * w->keys, dq + r * w->keys, w->keys) - dot_row(k + r * w->keys, dk + r * w->keys, w->keys);
   }
   for (int j = 0; j < w->values; j++) {
     dots[CHUNK + j] = dot_row(after + j * w->keys, after_gradient + j * w->keys, w->keys);
   }
-  float sum = 0.0f;
-  for (int j = 0; j < w->values; j++) sum += dots[CHUNK + j];
+  float sum = 0.0f, rest = 0.0f;
+  for (int j = 0; j < w->values; j++) add_exactly(dots[CHUNK + j], &sum, &rest);
   for (int r = rows - 1; r >= 0; r--) {
-    sum += dots[r];
-    target[r * w->heads] = gates[r * gate_stride] < LEAST_GATE ? 0.0f : sum;
+    add_exactly(dots[r], &sum, &rest);
+    const int starts = d.has_documents && d.documents[r] != (r > 0 ? d.documents[r - 1] : 0);
+    target[r * w->heads] = gates[r * gate_stride] < LEAST_GATE || starts || (is_first && r == 0) ? 0.0f : sum + rest;
   }
 }
 

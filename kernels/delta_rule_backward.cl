@@ -155,8 +155,8 @@ WORK_GROUP kernel void delta_rule_backward(
       product(CHUNK, w.keys, CHUNK, A_UPPER, system, 1, CHUNK, k, w.keys, 1.0f, write, w.keys);
       add_and_subtract(read, write, CHUNK * w.keys);
       if (gate_gradient) {
-        store_gate_gradients(&w, rows, q, dq, k, write, before + size, dstate_transposed, gates + scalars, heads, dots,
-                             gate_gradient + scalars);
+        store_gate_gradients(&w, d, rows, token == 0 && !initial, q, dq, k, write, before + size, dstate_transposed,
+                             gates + scalars, heads, dots, gate_gradient + scalars);
       }
       store_rows(dq, rows, width, scale, query_gradient + target, (size_t)heads * width);
       store_rows(read, rows, width, 1.0f, key_gradient + target, (size_t)heads * width);

@@ -10,8 +10,9 @@
 //   dq_r = e^{c_r} . (S dO_r) + rows of dQ_b, dQ_k over the aged b, k;  da_r = e^{c'_r} . (S z_r) + the same of dA
 //   db_s, dk_s = e^{c_last - c_s} . (dS' y_s, dS' v_s) (first part) + columns over the aged q, a (second part)
 //   dS = diag(e^{c_last}) dS' + (Q . e^c)^T dO + (A . e^{c'})^T Z
-//   dw_t = e^{c_last} . rowsum(S . dS') + sum_{s < t} (k . dk + b . db, first parts)
-//          + sum_{u >= t} (q . dq - k . dk - b . db, second parts) + sum_{u > t} a . da
+//   dw_t = what passes through the decay of t: e^{c_last} . rowsum(S . dS') + sum_{s < t} (k . dk + b . db, first parts)
+//          + sum_{r >= t} (q_r . dq_r + a_{r+1} . da_{r+1}, as far as they come from S and from rows s < t)
+// The last is sum_{u >= t} (q . dq - k . dk - b . db) + sum_{u > t} a . da over second parts, without what cancels in it.
 // Swift: Operations/Recurrences/RWKV7.swift
 
 #include "rwkv7_sweep.cl"
@@ -20,21 +21,32 @@
 
 // As in blocks.cl, scores_rs with s < r only.
 
-// dq_r, da_r += sum_{s < r} (q_scores, a_scores)_rs k_s f_{s+1} ... f_r; the rows of k age.
+// dq_r, da_r += sum_{s < r} (q_scores, a_scores)_rs (b, k)_s f_{s+1} ... f_r, and to dgate_t for t <= r what of q . dq + a . da
+// passes through t: it comes from S, which dq and da start with, or from rows s < t. The rows of b and k age. Scores have
+// BLOCK columns for b, then as many for k.
 static void add_earlier_to_two(int keys, global const float *q_scores, global const float *a_scores,
-                               global const float *factors, global float *k, global float *dq, global float *da) {
+                               global const float *factors, global const float *q, global const float *a,
+                               global float *b, global float *k, global float *dq, global float *da,
+                               global float *dgate) {
   for (int j = 0; j < keys; j += VECTOR) {
-    for (int r = 1; r < BLOCK; r++) {
-      const vector factor = LOAD(factors + r * keys + j);
-      vector q_sum = LOAD(dq + r * keys + j), a_sum = LOAD(da + r * keys + j);
+    for (int r = 0; r < BLOCK; r++) {
+      const int i = r * keys + j;
+      const vector factor = LOAD(factors + i), query = LOAD(q + i), removal = LOAD(a + i);
+      vector q_sum = LOAD(dq + i), a_sum = LOAD(da + i);
       for (int s = 0; s < r; s++) {
-        const vector aged = LOAD(k + s * keys + j) * factor;
-        STORE(aged, k + s * keys + j);
-        q_sum = FMA((vector)(q_scores[r * PAIR + s]), aged, q_sum);
-        a_sum = FMA((vector)(a_scores[r * PAIR + s]), aged, a_sum);
+        const int e = s * keys + j;
+        STORE(FMA(query, q_sum, FMA(removal, a_sum, LOAD(dgate + e))), dgate + e);
+        const vector aged_b = LOAD(b + e) * factor, aged_k = LOAD(k + e) * factor;
+        STORE(aged_b, b + e);
+        STORE(aged_k, k + e);
+        q_sum = FMA((vector)(q_scores[r * PAIR + s]), aged_b, q_sum);
+        a_sum = FMA((vector)(a_scores[r * PAIR + s]), aged_b, a_sum);
+        q_sum = FMA((vector)(q_scores[r * PAIR + BLOCK + s]), aged_k, q_sum);
+        a_sum = FMA((vector)(a_scores[r * PAIR + BLOCK + s]), aged_k, a_sum);
       }
-      STORE(q_sum, dq + r * keys + j);
-      STORE(a_sum, da + r * keys + j);
+      STORE(FMA(query, q_sum, FMA(removal, a_sum, LOAD(dgate + i))), dgate + i);
+      STORE(q_sum, dq + i);
+      STORE(a_sum, da + i);
     }
   }
 }
@@ -61,37 +73,37 @@ static void add_later_to_two(int keys, global const float *scores, global const 
 // The gradients of a block's operands that are rows of keys.
 typedef struct {
   global float *reads; // dq, da and a row of zeros [PAIR + 1, K]
-  global float *writes; // db, dk, first parts, then whole [PAIR, K]
-  global float *own; // their second parts without diagonals [PAIR, K]
+  global float *writes; // db, dk [PAIR, K]
   global float *gate; // dw [BLOCK, K]
   global float *inherited; // e^{c_last} . rowsum(S . dS') [K]
 } PairGradients;
 
-// dw, and the rest of `reads` and `writes` from their parts: both come without the diagonals of the scores' gradients ds.
-// The diagonals meet no decay; see gate_gradients of vector_gate_backward.cl.
-static void pair_gate_gradients(int keys, const PairBlock *p, const PairGradients *d, global const float *ds) {
-  const vector zero = (vector)(0.0f);
-  const int second = BLOCK * keys, shifted = second + keys;
+// dw as far as it comes from the states: from the first parts of db and dk.
+static void pair_gate_gradients_of_states(int keys, const PairBlock *p, const PairGradients *d) {
   for (int j = 0; j < keys; j += VECTOR) {
-    vector earlier = LOAD(d->inherited + j), later = zero;
+    vector earlier = LOAD(d->inherited + j);
     for (int i = j; i < BLOCK * keys; i += keys) {
       STORE(earlier, d->gate + i);
       earlier = FMA(LOAD(p->writes + i), LOAD(d->writes + i), earlier);
-      earlier = FMA(LOAD(p->writes + second + i), LOAD(d->writes + second + i), earlier);
+      earlier = FMA(LOAD(p->writes + BLOCK * keys + i), LOAD(d->writes + BLOCK * keys + i), earlier);
     }
-    for (int r = BLOCK - 1; r >= 0; r--) {
-      const int i = r * keys + j;
-      global const float *q_diagonal = ds + r * PAIR + r, *a_diagonal = LATER_SCORES(ds) + r * PAIR + r;
+  }
+}
+
+// `reads` and `writes` get what the diagonals of the scores' gradients ds give, which meet no decay; gates below the least
+// have no gradient.
+static void finish_pair_gradients(int keys, const PairBlock *p, const PairGradients *d, global const float *ds) {
+  const int second = BLOCK * keys, shifted = second + keys;
+  for (int r = 0; r < BLOCK; r++) {
+    global const float *q_diagonal = ds + r * PAIR + r, *a_diagonal = LATER_SCORES(ds) + r * PAIR + r;
+    for (int i = r * keys; i < (r + 1) * keys; i += VECTOR) {
       const vector q = LOAD(p->reads + i), a = LOAD(p->reads + shifted + i);
       const vector b = LOAD(p->writes + i), k = LOAD(p->writes + second + i);
-      const vector dq = LOAD(d->reads + i), da = LOAD(d->reads + shifted + i);
-      const vector db = LOAD(d->own + i), dk = LOAD(d->own + second + i);
-      later += (q * dq - k * dk) + (a * da - b * db);
-      STORE(SELECT(LOAD(d->gate + i) + later, zero, LOAD(p->gate + i) < (vector)(LEAST_GATE)), d->gate + i);
-      STORE(dq + b * q_diagonal[0] + k * q_diagonal[BLOCK], d->reads + i);
-      STORE(da + b * a_diagonal[0] + k * a_diagonal[BLOCK], d->reads + shifted + i);
-      STORE(LOAD(d->writes + i) + db + q * q_diagonal[0] + a * a_diagonal[0], d->writes + i);
-      STORE(LOAD(d->writes + second + i) + dk + q * q_diagonal[BLOCK] + a * a_diagonal[BLOCK], d->writes + second + i);
+      STORE(LOAD(d->reads + i) + b * q_diagonal[0] + k * q_diagonal[BLOCK], d->reads + i);
+      STORE(LOAD(d->reads + shifted + i) + b * a_diagonal[0] + k * a_diagonal[BLOCK], d->reads + shifted + i);
+      STORE(LOAD(d->writes + i) + q * q_diagonal[0] + a * a_diagonal[0], d->writes + i);
+      STORE(LOAD(d->writes + second + i) + q * q_diagonal[BLOCK] + a * a_diagonal[BLOCK], d->writes + second + i);
+      STORE(SELECT(LOAD(d->gate + i), (vector)(0.0f), LOAD(p->gate + i) < (vector)(LEAST_GATE)), d->gate + i);
     }
   }
 }
@@ -134,23 +146,23 @@ static void pair_gradients_of_states(const Walk *w, PairBlock *p, const PairGrad
   }
 }
 
-// The rest of it, from the block's own scores, of which ds [PAIR + 1, PAIR] are the gradients; `aged` [BLOCK, K] is free.
+// The rest of it and dw, from the block's own scores, of which ds [PAIR + 1, PAIR] are the gradients; `aged` [PAIR, K] is
+// free.
 static void pair_gradients_of_scores(const Walk *w, PairBlock *p, const PairGradients *d, global const float *ds,
                                      global float *aged) {
   const int matrix = BLOCK * w->keys;
-  set_zero(d->own, 2 * matrix);
+  pair_gate_gradients_of_states(w->keys, p, d);
   copy(p->reads, matrix, aged);
-  add_later_to_two(w->keys, ds, p->factors, aged, d->own, d->own + matrix);
+  add_later_to_two(w->keys, ds, p->factors, aged, d->writes, d->writes + matrix);
   copy(LATER_REMOVALS(p, w->keys), matrix, aged);
-  add_later_to_two(w->keys, LATER_SCORES(ds), p->factors, aged, d->own, d->own + matrix);
-  for (int write = 0; write < 2; write++) {
-    copy(p->writes + write * matrix, matrix, aged);
-    add_earlier_to_two(w->keys, ds + write * BLOCK, LATER_SCORES(ds) + write * BLOCK, p->factors, aged, d->reads,
-                       d->reads + matrix + w->keys);
-  }
+  add_later_to_two(w->keys, LATER_SCORES(ds), p->factors, aged, d->writes, d->writes + matrix);
+  copy(p->writes, 2 * matrix, aged);
+  add_earlier_to_two(w->keys, ds, LATER_SCORES(ds), p->factors, p->reads, LATER_REMOVALS(p, w->keys), aged, aged + matrix,
+                     d->reads, d->reads + matrix + w->keys, d->gate);
+  finish_pair_gradients(w->keys, p, d, ds);
 }
 
-// Scratch: a block, dq, da [PAIR + 1, K], db, dk and their second parts [PAIR, K], aged rows, dw [BLOCK, K], inherited [K],
+// Scratch: a block, dq, da [PAIR + 1, K], db, dk [PAIR, K], dw [BLOCK, K], inherited [K], aged rows [PAIR, K],
 // do, z, dv [3 BLOCK, V], transposes of y, v and of do, z [V, PAIR], ds [PAIR + 1, PAIR], starts [CHUNK],
 // states [BLOCKS_PER_CHUNK, K, V], a state's gradient [K, V] per head.
 WORK_GROUP kernel void rwkv7_backward(
@@ -171,10 +183,9 @@ WORK_GROUP kernel void rwkv7_backward(
   PairGradients d;
   d.reads = scratch + PAIR_BLOCK_FLOATS(w.keys, w.values);
   d.writes = d.reads + 2 * matrix + w.keys;
-  d.own = d.writes + 2 * matrix;
-  d.gate = d.own + 2 * matrix;
+  d.gate = d.writes + 2 * matrix;
   d.inherited = d.gate + matrix;
-  global float *aged = d.inherited + w.keys, *cotangents = aged + matrix;
+  global float *aged = d.inherited + w.keys, *cotangents = aged + 2 * matrix;
   global float *values_transposed = cotangents + 3 * value_matrix, *transposed = values_transposed + 2 * value_matrix;
   global float *ds = transposed + 2 * value_matrix;
   global int *starts = (global int *)(ds + (PAIR + 1) * PAIR);
@@ -220,7 +231,6 @@ WORK_GROUP kernel void rwkv7_backward(
         product(PAIR, PAIR, w.values, FULL, cotangents, w.values, 1, values_transposed, PAIR, 0.0f, ds, PAIR);
         pair_gradients_of_states(&w, &p, &d, before, dstate, values_transposed, cotangents, transposed);
         pair_gradients_of_scores(&w, &p, &d, ds, aged);
-        pair_gate_gradients(w.keys, &p, &d, ds);
         if (empty) set_zero(d.gate, w.keys);
         store_rows(d.reads, rows, width, scale, receptance_gradient + source, stride);
         store_rows(d.gate, rows, width, 1.0f, decay_gradient + source, stride);

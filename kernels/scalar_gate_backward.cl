@@ -106,7 +106,7 @@ WORK_GROUP kernel void scalar_gate_backward(
       scale_rows(dv, CHUNK, w.values, d.to_end);
       product(CHUNK, w.values, CHUNK, A_UPPER, scores, 1, CHUNK, g, w.values, 1.0f, dv, w.values);
       if (gate_gradient) {
-        store_gate_gradients(&w, rows, q, dq, k, dk, before + size, dstate_transposed,
+        store_gate_gradients(&w, d, rows, token == 0 && !initial, q, dq, k, dk, before + size, dstate_transposed,
                              gate_of(&w, token, head, gates, gates_by_token), gates_by_token * heads, dots,
                              gate_gradient + row_of(&w, token, head, heads, 1));
       }

@@ -161,18 +161,19 @@ struct ChunkLaunch {
   /// - Parameters:
   ///   - keyGradient: What keys get for writing, minus what they get for reading.
   ///   - gradients: Those of the states.
+  ///   - given: The state in front of the first token; nil for none.
   func gateGradients(
     _ query: Rows, gradient: Rows, _ key: Rows, keyGradient: Rows, states: Memory, gradients: Memory,
-    gates: Memory, gatesByToken: Bool, to result: Memory,
+    gates: Memory, gatesByToken: Bool, given: Memory?, to result: Memory,
   ) throws {
     let kernel:
       Kernel<
         Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>,
-        Buffer<Float>, Buffer<Float>, Int32, Int32, Int32, Int32, Int32, Int32
+        Buffer<Float>, Buffer<Float>, Buffer<Float>, Buffer<Float>, Int32, Int32, Int32, Int32, Int32, Int32
       > = try tiles.kernel("chunk_gate_gradients", on: device)
     kernel(
       Buffer(query.memory), Buffer(gradient.memory), Buffer(key.memory), Buffer(keyGradient.memory),
-      Buffer(states), Buffer(gradients), Buffer(gates), Buffer(result), time, heads, Int32(size.keyHeads),
-      Int32(size.width), Int32(size.stateCount), gatesByToken ? 1 : 0, over: groups(1))
+      Buffer(states), Buffer(gradients), Buffer(gates), Buffer(decays), Buffer(given), Buffer(result), time,
+      heads, Int32(size.keyHeads), Int32(size.width), Int32(size.stateCount), gatesByToken ? 1 : 0, over: groups(1))
   }
 }

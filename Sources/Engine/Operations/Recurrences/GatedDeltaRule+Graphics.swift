@@ -203,6 +203,6 @@ extension GatedDeltaRule {
     guard cotangents.needsOptional, hasGate else { return }
     try chunks.gateGradients(
       query, gradient: dq, key, keyGradient: write, states: states, gradients: gradients,
-      gates: inputs[4].memory, gatesByToken: true, to: outputs[4].memory)
+      gates: inputs[4].memory, gatesByToken: true, given: initialState(inputs), to: outputs[4].memory)
   }
 }

@@ -60,7 +60,7 @@ extension RWKV7 {
     let (block, pair, keys, values) = (extents.block, 2 * extents.block, extents.keys, extents.values)
     // `PAIR_BLOCK_FLOATS`
     let forward = (3 * block + 3 * pair + 2) * keys + 3 * block * values + (pair + 1) * pair
-    let rowGradients = (3 * pair + 2 * block + 2) * keys
+    let rowGradients = (3 * pair + block + 2) * keys
     let valueGradients = (3 * block + 2 * pair) * values
     return RecurrenceScratch(
       forward: forward,

@@ -79,6 +79,6 @@ extension ScalarGatedLinearAttention {
     try chunks.gateGradients(
       query, gradient: .init(outputs[0]), key, keyGradient: .init(outputs[1]), states: states,
       gradients: gradients, gates: inputs[3].memory, gatesByToken: gate == .perToken,
-      to: outputs[3].memory)
+      given: initialState(inputs), to: outputs[3].memory)
   }
 }
