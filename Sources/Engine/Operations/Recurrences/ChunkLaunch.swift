@@ -174,6 +174,7 @@ struct ChunkLaunch {
     kernel(
       Buffer(query.memory), Buffer(gradient.memory), Buffer(key.memory), Buffer(keyGradient.memory),
       Buffer(states), Buffer(gradients), Buffer(gates), Buffer(decays), Buffer(given), Buffer(result), time,
-      heads, Int32(size.keyHeads), Int32(size.width), Int32(size.stateCount), gatesByToken ? 1 : 0, over: groups(1))
+      heads, Int32(size.keyHeads), Int32(size.width), Int32(size.stateCount), gatesByToken ? 1 : 0,
+      over: groups(1))
   }
 }
