@@ -12,8 +12,9 @@ mixers=("$@")
 [ ${#mixers[@]} -gt 0 ] || mixers=(attention retention gated_linear gated_delta)
 results=bench/lengths
 names=()
-for time in 1024 4096 16384 65536; do
-  for mixer in "${mixers[@]}"; do
+# The lengths of a mixer one right after the other: a machine's speed drifts over the minutes that all of it takes.
+for mixer in "${mixers[@]}"; do
+  for time in 1024 4096 16384 65536; do
     # Softmax attention over 65,536 tokens takes minutes for a step: its curve ends before.
     [ "$mixer" = attention ] && [ "$time" -gt 16384 ] && continue
     names+=("$mixer-$time")
