@@ -23,8 +23,12 @@ let package = Package(
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     // The OpenCL C of kernels/, embedded with #embed so that the program is one file.
     .target(name: "CKernelSources", cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
+    // The recipes of recipes/, embedded likewise.
+    .target(name: "CRecipes", cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
     // Host loops that need the processor's vector instructions, chosen at run time.
     .target(name: "CHost"),
+    // Number formats as data: rounding, scales, blocks, packing.
+    .target(name: "NumberFormats", swiftSettings: strict),
     .target(name: "Files", swiftSettings: strict),
     .target(name: "Tokenizers", dependencies: ["Files"], swiftSettings: strict),
     .target(
@@ -35,13 +39,13 @@ let package = Package(
     ),
     .target(
       name: "Engine",
-      dependencies: ["Kernels", "Files", "Tokenizers"],
+      dependencies: ["Kernels", "Files", "NumberFormats", "Tokenizers"],
       swiftSettings: strict,
     ),
     .target(name: "Terminal", swiftSettings: strict),
     .target(
       name: "Configuration",
-      dependencies: ["Terminal", .product(name: "Yams", package: "Yams")],
+      dependencies: ["NumberFormats", "CRecipes", "Terminal", .product(name: "Yams", package: "Yams")],
       swiftSettings: strict,
     ),
     // Rows of `nibble bench` as text, files, verdicts and pictures.
@@ -49,7 +53,7 @@ let package = Package(
     .executableTarget(
       name: "nibble",
       dependencies: [
-        "Engine", "Kernels", "Files", "Tokenizers", "Terminal", "Configuration", "BenchmarkReports",
+        "Engine", "Kernels", "Files", "NumberFormats", "Tokenizers", "Terminal", "Configuration", "BenchmarkReports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict,

@@ -2,7 +2,7 @@
 public enum ConfigurationSchema {
   /// Every key.
   public static let keys: [ConfigurationKey] =
-    runKeys + modelKeys + mixerKeys + dataKeys + taskKeys + batchKeys + optimizerKeys + scheduleKeys
+    runKeys + modelKeys + mixerKeys + precisionKeys + dataKeys + taskKeys + batchKeys + optimizerKeys + scheduleKeys
     + lossKeys
     + evaluationKeys
     + checkpointKeys + logKeys
@@ -18,6 +18,7 @@ public enum ConfigurationSchema {
     case "": "The run as a whole."
     case "model": "The network."
     case "mixer": "What the layers mix positions with."
+    case "precision": "What the products of linear layers are rounded to."
     case "data": "The text and its tokens."
     case "task": "The generated task that `data.task` names."
     case "batch": "How many tokens make a step."

@@ -22,6 +22,8 @@ public struct RunConfiguration: Sendable, Equatable {
   public var model = ModelSettings()
   /// What its layers mix positions with.
   public var mixer = MixerChoices()
+  /// What products of linear layers are rounded to.
+  public var precision = PrecisionSettings()
   /// The text.
   public var data = DataSettings()
   /// The generated task.

@@ -17,9 +17,12 @@ public struct CounterRandom: Sendable, Hashable {
 
   /// A stream named by a text, for example a parameter's name.
   public init(seed: UInt64, stream: String) {
-    // FNV-1a: Swift's own hashes differ from run to run.
-    let hash = stream.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-    self.init(seed: seed, stream: hash)
+    self.init(seed: seed, stream: Self.hash(of: stream))
+  }
+
+  /// FNV-1a: Swift's own hashes differ from run to run.
+  static func hash(of text: String) -> UInt64 {
+    text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
   }
 
   private static func mixed(_ value: UInt64) -> UInt64 {

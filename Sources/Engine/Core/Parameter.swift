@@ -14,6 +14,8 @@ public final class Parameter {
   public let gradient: Memory?
   /// True until the first contribution of a step: that one overwrites, later ones add.
   public internal(set) var gradientIsEmpty = true
+  /// How products with this weight are rounded; nil for single precision.
+  var precision: WeightPrecision?
 
   init(name: String, shape: Shape, decays: Bool, memory: Memory, gradient: Memory?) {
     self.name = name
@@ -52,6 +54,8 @@ public final class ParameterStore {
   public let gradients: Memory?
   /// Elements `0..<decayedCount` of the arenas are decayed.
   public let decayedCount: Int
+  /// What the products of linear layers are rounded to; nil for single precision.
+  public internal(set) var precision: PrecisionPlan?
 
   private let byName: [String: Parameter]
   private let ranges: [String: Range<Int>]

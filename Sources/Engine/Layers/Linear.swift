@@ -12,8 +12,13 @@ struct Linear {
   }
 
   func callAsFunction(_ x: Tensor, _ tape: Tape, activation: Activation? = nil) -> Tensor {
-    tape.linear(
-      x, weight: tape.parameter(weight), bias: bias.map { tape.parameter($0) }, activation: activation,
-      weightIsTransposed: isTransposed)
+    let bias = bias.map { tape.parameter($0) }
+    guard let rounding = weight.precision?.rounding else {
+      return tape.linear(
+        x, weight: tape.parameter(weight), bias: bias, activation: activation, weightIsTransposed: isTransposed)
+    }
+    let y = tape.roundedLinear(
+      x, weight: tape.parameter(weight), bias: bias, rounding, weightIsTransposed: isTransposed)
+    return activation.map { tape.activation($0, y) } ?? y
   }
 }

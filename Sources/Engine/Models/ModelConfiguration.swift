@@ -30,6 +30,7 @@ public struct ModelConfiguration: Sendable, Equatable {
   /// What state space layers have besides heads; nil for models without.
   public var stateSpace: StateSpaceSettings?
   /// Deviation of initial weights.
+  public var precision: LinearPrecision?
   public var initialDeviation: Double
   /// Deviation of initial embeddings; nil for that of the other weights.
   public var embeddingDeviation: Double?

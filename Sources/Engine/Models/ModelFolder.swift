@@ -5,7 +5,8 @@ import Kernels
 /// tokenizer files beside them.
 public struct ModelFolder {
   public let path: String
-  public let configuration: ModelConfiguration
+  /// As config.json has it; whoever trains on may choose another ``ModelConfiguration/precision``.
+  public var configuration: ModelConfiguration
   public let architecture: any Architecture.Type
 
   /// Reads and checks config.json; weights are not touched.
@@ -31,6 +32,7 @@ public struct ModelFolder {
     }
     architecture = try ArchitectureCatalogue.architecture(modelType)
     var configuration = try architecture.configuration(from: reader)
+    configuration.precision = try LinearPrecision.read(from: reader)
     let problems = configuration.problems
     guard problems.isEmpty else { throw ModelError.impossible(path: file, problems: problems) }
     let generation = resolved + "/generation_config.json"
@@ -62,6 +64,7 @@ public struct ModelFolder {
       device.write(try tensors.floats(place), to: parameter.memory)
     }
     try device.finish()
+    try configuration.precision?.apply(to: store)
     return try architecture.makeModel(configuration, store)
   }
 
@@ -116,6 +119,7 @@ public struct ModelFolder {
   ) -> JSONObject {
     var json = configuration.source
     for entry in architecture.json(of: configuration) { json[entry.key] = entry.value }
+    json[LinearPrecision.key] = configuration.precision.map { .object($0.json) }
     json["model_type"] = .string(configuration.architecture)
     json["architectures"] = [.string(architecture.className(of: configuration.architecture))]
     let names: [SafetensorsType: String] = [.float32: "float32", .bfloat16: "bfloat16", .float16: "float16"]
@@ -143,6 +147,7 @@ public enum ModelInitialization {
     if !(device is PlanningDevice) {
       for parameter in store.parameters { fill(parameter, architecture, configuration, seed, device) }
     }
+    try configuration.precision?.apply(to: store)
     return try architecture.makeModel(configuration, store)
   }
 

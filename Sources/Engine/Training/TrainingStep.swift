@@ -43,7 +43,10 @@ public final class TrainingStep {
     let scale = TrainingStep.scale(of: batches)
     // All tokens go to the device before the first launch: an upload waits for what is queued.
     let uploaded = batches.map { UploadedBatch($0, on: device) }
-    let losses = uploaded.map { addGradients(of: $0, scale: scale, observer: nil) }
+    let losses = uploaded.enumerated().map { index, batch in
+      model.parameters.precision?.begin(step: optimizer.stepCount, microBatch: index)
+      return addGradients(of: batch, scale: scale, observer: nil)
+    }
     let tape = Tape(on: device, isRecording: false)
     guard let gradients = model.parameters.gradients else {
       preconditionFailure("a training step needs gradients")
@@ -118,7 +121,8 @@ public final class TrainingStep {
   public func firstNonFinite(_ batches: [Batch]) throws -> String? {
     var found: String?
     let scale = TrainingStep.scale(of: batches)
-    for batch in batches where found == nil {
+    for (index, batch) in batches.enumerated() where found == nil {
+      model.parameters.precision?.begin(step: optimizer.stepCount, microBatch: index)
       _ = addGradients(of: UploadedBatch(batch, on: device), scale: scale) {
         [device] operation, scope, outputs in
         guard found == nil else { return }

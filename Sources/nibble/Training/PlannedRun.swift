@@ -28,7 +28,7 @@ struct PlannedRun {
     self.device = device
     let values = request.values
     let state = try request.checkpoint.map { try TrainingCheckpoint.readState($0) }
-    let checkpoint = try (request.checkpoint ?? values.initialCheckpoint).map { try ModelFolder($0) }
+    var checkpoint = try (request.checkpoint ?? values.initialCheckpoint).map { try ModelFolder($0) }
     let corpus = values.data.task == .text ? try RunCorpus(values.data) : nil
     let tokenizer = try (readsText ? corpus : nil).map {
       try RunTokenizer(
@@ -37,8 +37,11 @@ struct PlannedRun {
     }
     let vocabulary =
       try tokenizer?.tokenizer ?? PlannedTokenizer.standIn(values, checkpoint: request.checkpoint)
-    let model = try checkpoint?.configuration ?? ModelShape.configuration(values, vocabulary)
     let options = PlannedRun.options(request, state)
+    var model = try checkpoint?.configuration ?? ModelShape.configuration(values, vocabulary)
+    model.precision = try LinearPrecision(
+      values, steps: options.steps == TrainingOptions.unlimitedSteps ? nil : options.steps)
+    checkpoint?.configuration = model
     try PlannedRun.checkSize(values, device: device.description.name)
     data = try readsText ? PlannedRun.data(corpus, tokenizer, values, model, call.output) : nil
     let estimate = try TrainingPlanner.estimate(

@@ -22,7 +22,7 @@ struct StepShape {
   /// Tokens of a step.
   private static let mostTokens = 1 << 24
   /// Sections whose keys change a step.
-  private static let sections = ["model", "mixer", "batch", "optimizer", "loss"]
+  private static let sections = ["model", "mixer", "precision", "batch", "optimizer", "loss"]
   /// Keys of those sections that the benchmark settles itself.
   private static let settled = ["optimizer.learning_rate"]
 
@@ -59,6 +59,7 @@ struct StepShape {
     var model = try ModelShape.configuration(values, ByteTokenizer(endOfText: .absent))
     // Random tokens need no tokenizer, so there may be fewer than it has.
     if let count = try Self.count("vocab", in: sizes, most: 1 << 24) { model.vocabularySize = count }
+    model.precision = try LinearPrecision(values, steps: nil)
     self.model = model
     options = TrainingOptions(values, stepsAreLimit: true)
     rule = OptimizerRule.rule(values.optimizer)

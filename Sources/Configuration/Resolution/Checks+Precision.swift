@@ -1,0 +1,50 @@
+import NumberFormats
+
+extension Checks {
+  /// Formats that exist, transforms that both operands of a product have, and no setting without a rounded operand.
+  mutating func checkPrecision() {
+    let precision = configuration.precision
+    let formats: LinearFormats
+    do {
+      formats = try precision.formats()
+    } catch let mistake as PrecisionSettings.Mistake {
+      return add([mistake.key], mistake.message, mistake.hint)
+    } catch {
+      return add(["precision.recipe"], "\(error)", "leave it out")
+    }
+    checkTransforms(formats)
+    if formats.isFull {
+      for key in ["exclude", "full_first", "full_last", "full_steps"].map({ "precision." + $0 }) where isSet(key) {
+        add([key], "\(key) has no effect: no operand is rounded", "choose a precision.recipe")
+      }
+    }
+    let layers = configuration.model.layers
+    if precision.fullFirst + precision.fullLast >= layers, !formats.isFull {
+      add(
+        ["precision.full_first", "precision.full_last"],
+        "precision.full_first \(precision.fullFirst) and precision.full_last \(precision.fullLast) leave none of"
+          + " \(layers) layers to round",
+        "their sum must be below model.layers")
+    }
+  }
+
+  private mutating func checkTransforms(_ formats: LinearFormats) {
+    let products = [
+      ("forward_input", formats.input, "forward_weight", formats.weight),
+      (
+        "input_gradient_cotangent", formats.inputGradientCotangent, "input_gradient_weight",
+        formats.inputGradientWeight
+      ),
+      (
+        "weight_gradient_cotangent", formats.weightGradientCotangent, "weight_gradient_input",
+        formats.weightGradientInput
+      ),
+    ]
+    for (first, a, second, b) in products where a?.hadamard != b?.hadamard {
+      add(
+        ["precision.\(first)", "precision.\(second)"],
+        "precision.\(first) and precision.\(second) have different Hadamard transforms, which would not cancel",
+        "give both the same hadamard=16, 32, 64 or 128")
+    }
+  }
+}

@@ -1,0 +1,130 @@
+public import Files
+public import NumberFormats
+
+/// A model's low precision as plain values: formats, and the layers and steps that have them.
+///
+/// It stands in a checkpoint's config.json, so that evaluation and generation round as training did.
+public struct LinearPrecision: Sendable, Equatable {
+  /// The key in config.json.
+  static let key = "nibble_precision"
+
+  public var formats: LinearFormats
+  /// Linear layers whose name has one of these parts stay in single precision: `down_proj`, `layers.0`.
+  public var exclude: [String]
+  /// First and last layers of the model in single precision.
+  public var fullFirst: Int
+  public var fullLast: Int
+  /// Training steps from this one on are in single precision; nil for none.
+  public var fullFrom: Int?
+  /// Of stochastic rounding and of the signs of transforms.
+  public var seed: UInt64
+
+  public init(
+    _ formats: LinearFormats, exclude: [String] = [], fullFirst: Int = 0, fullLast: Int = 0,
+    fullFrom: Int? = nil, seed: UInt64 = 0,
+  ) {
+    self.formats = formats
+    self.exclude = exclude
+    self.fullFirst = fullFirst
+    self.fullLast = fullLast
+    self.fullFrom = fullFrom
+    self.seed = seed
+  }
+
+  /// Lets a model's linear layers round.
+  ///
+  /// - Throws: ``PrecisionError`` when an exclusion fits no layer, or none is left to round.
+  func apply(to store: ParameterStore) throws {
+    guard !formats.isFull else { return }
+    let matrices = store.parameters.filter { $0.shape.rank == 2 && Self.layer(of: $0.name) != nil }
+    for part in exclude where !matrices.contains(where: { Self.has($0.name, part) }) {
+      throw PrecisionError.nothingExcluded(part, names: matrices.map(\.name))
+    }
+    let layers = (matrices.compactMap { Self.layer(of: $0.name) }.max() ?? -1) + 1
+    let rounded = matrices.filter { matrix in
+      guard let layer = Self.layer(of: matrix.name) else { return false }
+      return layer >= fullFirst && layer < layers - fullLast
+        && !exclude.contains { Self.has(matrix.name, $0) }
+    }
+    guard !rounded.isEmpty else { throw PrecisionError.nothingRounded }
+    let plan = PrecisionPlan(formats, seed: seed, fullFrom: fullFrom)
+    for weight in rounded { plan.apply(to: weight) }
+    store.precision = plan
+  }
+
+  /// The layer's number in a tensor's name: 3 in `model.layers.3.mlp.up_proj.weight`.
+  static func layer(of name: String) -> Int? {
+    name.split(separator: ".").lazy.compactMap { Int($0) }.first
+  }
+
+  /// Whether the words of `part` follow each other in a name.
+  static func has(_ name: String, _ part: String) -> Bool {
+    ".\(name).".firstRange(of: ".\(part).") != nil
+  }
+}
+
+/// Why a model cannot be trained in low precision as it was asked for.
+public enum PrecisionError: Error, CustomStringConvertible {
+  case nothingExcluded(String, names: [String])
+  case nothingRounded
+
+  public var description: String {
+    switch self {
+    case .nothingExcluded(let part, let names):
+      "no linear layer has '\(part)' in its name\n  there: "
+        + names.prefix(7).joined(separator: ", ") + (names.count > 7 ? " and \(names.count - 7) more" : "")
+        + "\n  hint: precision.exclude takes whole words between dots, such as down_proj or layers.0"
+    case .nothingRounded:
+      "no linear layer is left to round\n  hint: precision.exclude, precision.full_first and precision.full_last leave out all"
+    }
+  }
+}
+
+// MARK: In config.json
+
+extension LinearPrecision {
+  private static let operands: [(key: String, field: any WritableKeyPath<LinearFormats, OperandFormat?> & Sendable)] = [
+    ("forward_input", \.input), ("forward_weight", \.weight),
+    ("input_gradient_cotangent", \.inputGradientCotangent), ("input_gradient_weight", \.inputGradientWeight),
+    ("weight_gradient_cotangent", \.weightGradientCotangent), ("weight_gradient_input", \.weightGradientInput),
+  ]
+
+  var json: JSONObject {
+    var json: JSONObject = [:]
+    for (key, field) in Self.operands {
+      json[key] = formats[keyPath: field].map { .string($0.description) } ?? .string("none")
+    }
+    json["exclude"] = .array(exclude.map { .string($0) })
+    json["full_first"] = .integer(Int64(fullFirst))
+    json["full_last"] = .integer(Int64(fullLast))
+    json["full_from_step"] = fullFrom.map { .integer(Int64($0)) } ?? .null
+    // As a text: JSON's numbers end at 2^53 in many readers.
+    json["seed"] = .string(String(seed))
+    return json
+  }
+
+  /// What a config.json says; nil for single precision.
+  static func read(from reader: ConfigurationReader) throws -> LinearPrecision? {
+    guard let section = try reader.section(key) else { return nil }
+    var formats = LinearFormats()
+    for (key, field) in operands {
+      let text = try section.string(key) ?? "none"
+      guard text != "none" else { continue }
+      do throws(OperandFormat.SyntaxError) {
+        formats[keyPath: field] = try OperandFormat(parsing: text)
+      } catch {
+        throw ModelError.badValue(
+          key: key, value: "'\(text)': \(error.description)", expected: error.hint, path: section.path)
+      }
+    }
+    let seed = try section.string("seed") ?? "0"
+    guard let number = UInt64(seed) else {
+      throw ModelError.badValue(key: "seed", value: seed, expected: "a whole number", path: section.path)
+    }
+    return LinearPrecision(
+      formats, exclude: try section.strings("exclude") ?? [],
+      fullFirst: try section.optionalInteger("full_first") ?? 0,
+      fullLast: try section.optionalInteger("full_last") ?? 0,
+      fullFrom: try section.optionalInteger("full_from_step"), seed: number)
+  }
+}

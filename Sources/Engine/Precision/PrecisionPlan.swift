@@ -1,0 +1,89 @@
+public import NumberFormats
+
+/// Which linear layers multiply rounded operands, and when.
+///
+/// A model's ``ParameterStore`` holds its plan; ``Linear`` asks its weight. The rounding of a step is a pure function of
+/// (seed, step, micro-batch, weight, operand), so that reruns and recomputed layers round alike.
+public final class PrecisionPlan {
+  public let formats: LinearFormats
+  private let seed: UInt64
+  /// Steps from this one on are in single precision; nil for none.
+  private let fullFrom: Int?
+  /// The step and micro-batch that is being made.
+  private var step = 0
+  private var microBatch = 0
+
+  /// - Parameters:
+  ///   - fullFrom: The first step whose products are in single precision; nil for none.
+  public init(_ formats: LinearFormats, seed: UInt64, fullFrom: Int? = nil) {
+    self.formats = formats
+    self.seed = seed
+    self.fullFrom = fullFrom
+  }
+
+  /// Whether products are rounded at this step.
+  private var isActive: Bool { fullFrom.map { step < $0 } ?? true }
+
+  /// Tells what is made next.
+  func begin(step: Int, microBatch: Int) {
+    self.step = step
+    self.microBatch = microBatch
+  }
+
+  /// Lets the products of a weight be rounded.
+  func apply(to weight: Parameter) {
+    weight.precision = WeightPrecision(plan: self, weight: CounterRandom.hash(of: weight.name))
+  }
+
+  fileprivate func rounding(of weight: UInt64) -> LinearRounding? {
+    guard isActive else { return nil }
+    return LinearRounding(
+      formats: formats, seed: seed, step: UInt64(step) << 20 | UInt64(microBatch), weight: weight)
+  }
+}
+
+/// A weight's part in a ``PrecisionPlan``.
+struct WeightPrecision {
+  fileprivate let plan: PrecisionPlan
+  /// What tells weights apart.
+  fileprivate let weight: UInt64
+
+  /// How the weight's products are rounded now; nil for single precision.
+  var rounding: LinearRounding? { plan.rounding(of: weight) }
+}
+
+/// How the products of one weight are rounded in one micro-batch.
+struct LinearRounding: Sendable, Hashable {
+  let formats: LinearFormats
+  fileprivate let seed: UInt64
+  fileprivate let step: UInt64
+  fileprivate let weight: UInt64
+
+  /// The random bits of an operand.
+  func bits(_ operand: LinearOperand) -> RoundingBits {
+    RoundingBits(seed: seed, step: step, tensor: weight &* 8 &+ UInt64(operand.rawValue))
+  }
+
+  /// The signs of Hadamard transforms: the same for both operands of a product, in every layer and step.
+  var signs: RoundingBits { RoundingBits(seed: seed, step: .max, tensor: 0) }
+}
+
+/// The six operands of a linear layer's three products.
+enum LinearOperand: Int, Sendable, CaseIterable {
+  case input, weight
+  case inputGradientCotangent, inputGradientWeight
+  case weightGradientCotangent, weightGradientInput
+}
+
+extension LinearFormats {
+  subscript(operand: LinearOperand) -> OperandFormat? {
+    switch operand {
+    case .input: input
+    case .weight: weight
+    case .inputGradientCotangent: inputGradientCotangent
+    case .inputGradientWeight: inputGradientWeight
+    case .weightGradientCotangent: weightGradientCotangent
+    case .weightGradientInput: weightGradientInput
+    }
+  }
+}

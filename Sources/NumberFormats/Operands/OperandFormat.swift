@@ -1,0 +1,183 @@
+/// What an operand of a matrix product is rounded to before it is multiplied.
+///
+/// Written as the name of a block format or of an element format and what differs from it:
+/// `mxfp4`, `nvfp4 block=16x16`, `fp4_e2m1 block=32 scale=ue5m3 rounding=stochastic hadamard=16`. Blocks are named as
+/// rows x columns of a matrix whose rows run along the sum of the product, so that `32` and `1x32` are 32 terms of it.
+public struct OperandFormat: Sendable, Hashable {
+  public var block: BlockFormat
+  /// Values go to one of their neighbours at random, by nearness; else to the nearer one.
+  public var isStochastic: Bool
+  /// Terms of the sum that are mixed by a randomized Hadamard transform first; nil for none.
+  public var hadamard: Int?
+
+  public init(_ block: BlockFormat, isStochastic: Bool = false, hadamard: Int? = nil) {
+    self.block = block
+    self.isStochastic = isStochastic
+    self.hadamard = hadamard
+  }
+
+  /// Why a text is no operand's format.
+  public struct SyntaxError: Error, Sendable, Hashable, CustomStringConvertible {
+    public let description: String
+    public let hint: String
+
+    init(_ description: String, hint: String) {
+      self.description = description
+      self.hint = hint
+    }
+  }
+
+  /// Reads the written form; see ``OperandFormat``.
+  public init(parsing text: String) throws(SyntaxError) {
+    let words = text.split(separator: " ").map(String.init)
+    guard let name = words.first else {
+      throw SyntaxError("there is no format", hint: Self.formats)
+    }
+    if let block = FormatCatalogue.block(name) {
+      self.init(block)
+    } else if let element = FormatCatalogue.element(name) {
+      self.init(
+        BlockFormat(name: name, element: element, tile: .wholeMatrix, scaling: .float32(isPowerOfTwo: false)))
+    } else {
+      throw SyntaxError("there is no format '\(name)'", hint: Self.formats)
+    }
+    for word in words.dropFirst() { try apply(word) }
+    try check(text)
+  }
+
+  private static var formats: String {
+    let names = FormatCatalogue.blocks.map(\.name) + FormatCatalogue.floats.filter(\.isSigned).map(\.name)
+      + FormatCatalogue.integers.map(\.name)
+    return "known: " + names.joined(separator: ", ")
+  }
+
+  /// The words that may follow a format.
+  public static let options = ["block", "scale", "rule", "tensor", "rounding", "hadamard"]
+
+  /// Changes one choice: `block=16`.
+  public mutating func apply(_ word: String) throws(SyntaxError) {
+    let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
+    guard parts.count == 2 else {
+      throw SyntaxError("'\(word)' is no choice", hint: "choices: " + Self.options.map { $0 + "=..." }.joined(separator: " "))
+    }
+    switch parts[0] {
+    case "block": block.tile = try Self.tile(parts[1])
+    case "scale": block.scaling = try Self.scaling(parts[1], like: block.scaling)
+    case "rule": try setRule(parts[1])
+    case "tensor": block.tensorTarget = try Self.target(parts[1])
+    case "rounding": isStochastic = try Self.isStochastic(parts[1])
+    case "hadamard": hadamard = try Self.hadamard(parts[1])
+    default:
+      throw SyntaxError("there is no choice '\(parts[0])'", hint: "choices: " + Self.options.joined(separator: ", "))
+    }
+  }
+
+  private func check(_ text: String) throws(SyntaxError) {
+    guard block.tensorTarget != nil, case .float = block.scaling else {
+      if block.tensorTarget == nil { return }
+      throw SyntaxError(
+        "'\(text)' has a scale per tensor, which goes with scales of ue4m3 or ue5m3 only", hint: "tensor=none")
+    }
+  }
+}
+
+// MARK: As text
+
+extension OperandFormat: CustomStringConvertible {
+  /// Every choice, so that the text is read back as the same format whatever the catalogue's defaults become.
+  public var description: String {
+    var words = [block.element.name, "block=\(Self.text(of: block.tile))", "scale=\(scaleName)"]
+    if case .powerOfTwo(let rule) = block.scaling { words.append("rule=\(rule.rawValue)") }
+    if let target = block.tensorTarget { words.append("tensor=\(target)") }
+    if isStochastic { words.append("rounding=stochastic") }
+    if let hadamard { words.append("hadamard=\(hadamard)") }
+    return words.joined(separator: " ")
+  }
+
+  private var scaleName: String {
+    if case .float32(isPowerOfTwo: true) = block.scaling { return "fp32_pow2" }
+    return block.scaling.name
+  }
+
+  private static func text(of tile: Tile) -> String {
+    switch (tile.rows, tile.columns) {
+    case (nil, nil): "tensor"
+    case (1, nil): "row"
+    case (let rows, let columns):
+      "\(rows.map(String.init) ?? "all")x\(columns.map(String.init) ?? "all")"
+    }
+  }
+}
+
+// MARK: Choices
+
+extension OperandFormat {
+  private static func tile(_ text: String) throws(SyntaxError) -> Tile {
+    switch text {
+    case "tensor": return .wholeMatrix
+    case "row": return .wholeRow
+    default:
+      let sides = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+      let isPositive = sides.allSatisfy { ($0 ?? 0) > 0 && ($0 ?? 0) <= 1 << 20 }
+      guard sides.count <= 2, isPositive, let last = sides.last, let columns = last else {
+        throw SyntaxError("'\(text)' is no block", hint: "block=tensor, row, 32, 1x128 or 16x16")
+      }
+      return Tile(rows: sides.count == 2 ? sides[0] : 1, columns: columns)
+    }
+  }
+
+  private static func scaling(_ text: String, like known: BlockScaling) throws(SyntaxError) -> BlockScaling {
+    switch text {
+    case "none": return .none
+    case "fp32": return .float32(isPowerOfTwo: false)
+    case "fp32_pow2": return .float32(isPowerOfTwo: true)
+    case ExponentScale.name:
+      if case .powerOfTwo = known { return known }
+      return .powerOfTwo(.floor)
+    default:
+      guard let format = FormatCatalogue.float(text), !format.isSigned else {
+        throw SyntaxError(
+          "there is no scale '\(text)'", hint: "scale=none, fp32, fp32_pow2, \(ExponentScale.name), ue4m3 or ue5m3")
+      }
+      return .float(format, zeroIsOne: format == .ue5M3)
+    }
+  }
+
+  private mutating func setRule(_ text: String) throws(SyntaxError) {
+    guard let rule = ExponentRule(rawValue: text) else {
+      throw SyntaxError(
+        "there is no rule '\(text)'",
+        hint: "rule=" + ExponentRule.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    guard case .powerOfTwo = block.scaling else {
+      throw SyntaxError(
+        "rule=\(text) has no effect: scales of \(block.scaling.name) follow the largest magnitude",
+        hint: "put scale=\(ExponentScale.name) in front of it, or leave it out")
+    }
+    block.scaling = .powerOfTwo(rule)
+  }
+
+  private static func target(_ text: String) throws(SyntaxError) -> Float? {
+    if text == "none" { return nil }
+    guard let target = Float(text), target > 0, target.isFinite else {
+      throw SyntaxError("'\(text)' is no scale for a tensor's largest block", hint: "tensor=448, or none")
+    }
+    return target
+  }
+
+  private static func isStochastic(_ text: String) throws(SyntaxError) -> Bool {
+    switch text {
+    case "nearest": return false
+    case "stochastic": return true
+    default: throw SyntaxError("there is no rounding '\(text)'", hint: "rounding=nearest or stochastic")
+    }
+  }
+
+  private static func hadamard(_ text: String) throws(SyntaxError) -> Int? {
+    if text == "none" { return nil }
+    guard let size = Int(text), (16...128).contains(size), size & (size - 1) == 0 else {
+      throw SyntaxError("'\(text)' is no size of a Hadamard transform", hint: "hadamard=16, 32, 64, 128 or none")
+    }
+    return size
+  }
+}

@@ -1,0 +1,25 @@
+import Configuration
+import Engine
+import NumberFormats
+
+extension LinearPrecision {
+  /// What a configuration chooses; nil for single precision.
+  ///
+  /// - Parameter steps: Of the whole run; nil where only time limits it.
+  init?(_ values: RunConfiguration, steps: Int?) throws {
+    let precision = values.precision
+    let formats = try precision.formats()
+    guard !formats.isFull else { return nil }
+    var fullFrom: Int?
+    if precision.fullSteps > 0 {
+      guard let steps else {
+        throw UsageError(
+          "precision.full_steps is a share of the steps, but this run is limited by time", hints: ["set steps"])
+      }
+      fullFrom = steps - Int((Double(steps) * precision.fullSteps).rounded())
+    }
+    self.init(
+      formats, exclude: precision.exclude, fullFirst: precision.fullFirst, fullLast: precision.fullLast,
+      fullFrom: fullFrom, seed: UInt64(values.seed))
+  }
+}
