@@ -2,7 +2,7 @@
 # Language modelling with every mixer: 4 layers, 256 wide, context 256, 4 M tokens of a text (tinyshakespeare in the README),
 # the same batches, schedule and number of parameters (within 5 %: the MLP gives up what a mixer needs). Prints the loss over
 # the whole last tenth of the text. Finished rows are kept in runs/mixers and not repeated; each takes minutes.
-#   Scripts/mixers.sh TEXT [NAME...]        DEVICE and THREADS as wanted
+#   Scripts/mixers.sh TEXT [NAME...]        DEVICE and THREADS as wanted; STEPS=6 for a try, in a folder of its own
 set -euo pipefail
 cd "$(dirname "$0")/.."
 text=${1:?usage: Scripts/mixers.sh TEXT [NAME...]}
@@ -32,32 +32,28 @@ flow 624 mixer.kind=flow
 MODELS
 }
 
-nibble=${NIBBLE:-.build/release/nibble}
-[ -n "${NIBBLE:-}" ] || swift build -c release --product nibble
-options=()
-[ -n "${DEVICE:-}" ] && options+=(--device "$DEVICE")
-[ -n "${THREADS:-}" ] && options+=(--threads "$THREADS")
-mkdir -p runs/mixers
-names=("$@")
-[ ${#names[@]} -gt 0 ] || mapfile -t names < <(models | cut -d' ' -f1)
+source Scripts/models.sh
+prepare "$@"
+runs=runs/mixers${STEPS:+-$STEPS}
+mkdir -p "$runs"
 for name in "${names[@]}"; do
-  read -r _ hidden keys < <(models | grep "^$name ") || { echo "error: no model '$name' in $0" >&2; exit 2; }
-  run=runs/mixers/$name
+  read -r hidden keys < <(words "$name")
+  run=$runs/$name
   [ -s "$run.json" ] && continue
   if [ -d "$run" ]; then
-    "$nibble" train "$run" "${options[@]}" --quiet
+    "$nibble" train "$run" "${options[@]}"
   else
     # shellcheck disable=SC2086
     "$nibble" train preset=shakespeare --data "$text" model.dimension=256 model.context=256 model.hidden="$hidden" \
-      $keys batch.tokens=4096 batch.micro=16 steps=977 evaluation.every=500 --output "$run" "${options[@]}" --quiet
+      $keys batch.tokens=4096 batch.micro=16 steps="${STEPS:-977}" evaluation.every=500 --output "$run" "${options[@]}"
   fi
-  "$nibble" eval "$run" --split validation --json "${options[@]}" --quiet > "$run.part"
+  "$nibble" eval "$run" --split validation --json "${options[@]}" > "$run.part"
   mv "$run.part" "$run.json"
   "$nibble" inspect "$run" --json --quiet > "$run.model.json"
 done
 field() { grep -o "\"$2\":[-0-9.e]*" "$1" | head -1 | cut -d: -f2; }
 printf '| %-20s | %10s | %s |\n' mixer parameters 'nats per byte'
 for name in "${names[@]}"; do
-  run=runs/mixers/$name
+  run=$runs/$name
   printf '| %-20s | %10s | %.3f |\n' "$name" "$(field "$run.model.json" parameters)" "$(field "$run.json" loss)"
 done | sort -t'|' -k4

@@ -2,7 +2,7 @@
 # Multi-query associative recall with every mixer and several seeds: the README's table of accuracies on held-out sequences
 # at steps 250, 500, 750, 1000 and 1500, one line per seed. Finished runs in runs/recall are not repeated; each takes about a
 # minute.
-#   SEEDS="1 2 3" Scripts/recall.sh [NAME...]        DEVICE and THREADS as wanted
+#   SEEDS="1 2 3" Scripts/recall.sh [NAME...]        DEVICE and THREADS as wanted; STEPS=6 for a try, in a folder of its own
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,6 +11,7 @@ models() {
   cat <<'MODELS'
 softmax mixer.kind=softmax
 gated_delta mixer.kind=gated_delta
+gated_delta_step mixer.kind=gated_delta mixer.gate=step
 delta mixer.kind=delta
 scalar_gate mixer.kind=scalar_gate
 gated_linear mixer.kind=gated_linear
@@ -25,28 +26,29 @@ rwkv7 mixer.kind=rwkv7
 MODELS
 }
 
-nibble=${NIBBLE:-.build/release/nibble}
-[ -n "${NIBBLE:-}" ] || swift build -c release --product nibble
-options=()
-[ -n "${DEVICE:-}" ] && options+=(--device "$DEVICE")
-[ -n "${THREADS:-}" ] && options+=(--threads "$THREADS")
-mkdir -p runs/recall
-names=("$@")
-[ ${#names[@]} -gt 0 ] || mapfile -t names < <(models | cut -d' ' -f1)
-echo "| mixer | seed | step 250 | 500 | 750 | 1000 | 1500 |"
+source Scripts/models.sh
+prepare "$@"
+steps=${STEPS:-1500}
+[ $((steps % 6)) = 0 ] || { echo "error: STEPS is $steps, no multiple of 6" >&2; exit 2; }
+every=$((steps / 6))
+columns=("$every" $((2 * every)) $((3 * every)) $((4 * every)) $((6 * every)))
+runs=runs/recall${STEPS:+-$STEPS}
+mkdir -p "$runs"
+echo "| mixer | seed | step$(printf ' %s |' "${columns[@]}")"
 echo "|---|---|---|---|---|---|---|"
 for name in "${names[@]}"; do
-  read -r _ keys < <(models | grep "^$name ") || { echo "error: no model '$name' in $0" >&2; exit 2; }
+  keys=$(words "$name")
   for seed in ${SEEDS:-1 2 3}; do
-    run=runs/recall/$name-$seed
+    run=$runs/$name-$seed
     if [ ! -s "$run/done" ]; then
       rm -rf "$run"
       # shellcheck disable=SC2086
-      "$nibble" train preset=mqar $keys seed="$seed" --output "$run" "${options[@]}" --quiet >&2
+      "$nibble" train preset=mqar $keys seed="$seed" steps="$steps" schedule.warmup=$((steps / 15)) \
+        evaluation.every="$every" --output "$run" "${options[@]}" >&2
       echo finished > "$run/done"
     fi
     printf '| %s | %s' "$name" "$seed"
-    for step in 250 500 750 1000 1500; do
+    for step in "${columns[@]}"; do
       printf ' | %.3f' "$(grep "\"step\":$step," "$run/metrics.jsonl" | grep -o '"validation_accuracy":[0-9.e-]*' | cut -d: -f2)"
     done
     echo ' |'

@@ -87,7 +87,7 @@ public enum RooflineError: UserError, Hashable {
 
   public var details: [String] {
     switch self {
-    case .noArithmetic: ["copies and launches have no FLOPs"]
+    case .noArithmetic: ["these rows have no FLOPs"]
     case .noPoints(let rows): ["none of the \(rows) rows has FLOPs, bytes and a right result"]
     }
   }

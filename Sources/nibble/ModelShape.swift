@@ -107,10 +107,12 @@ enum ModelShape {
   static func assignments(from folder: ModelFolder) throws -> [(key: String, value: String)] {
     let model = folder.configuration
     if (Mamba2.modelTypes + OlmoHybrid.modelTypes).contains(model.architecture) {
+      let article = model.architecture.hasPrefix("o") ? "an" : "a"
       throw UsageError(
-        "a \(model.architecture) checkpoint cannot be trained further here",
+        "\(article) \(model.architecture) checkpoint cannot be trained further here",
         hints: [
-          "it can be evaluated and generate; model.architecture=llama with mixers trains from the start"
+          "'nibble eval' and 'nibble generate' read it; without init, mixer.kind=mamba2 or "
+            + "mixer.kind=gated_delta trains such layers from the start"
         ])
     }
     let family = ["mistral", Hybrid.modelType].contains(model.architecture) ? "llama" : model.architecture

@@ -41,6 +41,8 @@ import Testing
     Case("train data.path=note.txt device=tpu:9", 4, "no device named 'tpu:9'"),
     Case("train data.path=embedded --allow stpes", 2, "--allow stpes", "'steps'"),
     Case("train data.path=embedded init=nowhere", 2, "nowhere"),
+    Case("train data.path=embedded init=mamba", 2, "a mamba2 checkpoint cannot be trained further", "hint:"),
+    Case("train data.path=embedded init=olmo", 2, "an olmo_hybrid checkpoint cannot be", "hint:"),
     Case("train data.path=empty.txt --device cpu", 2, "empty.txt", "nothing in it"),
     Case("train data.path=note.txt model.context=4096 --device cpu", 2, "too little data"),
     Case("train data.path=bad.jsonl --device cpu", 2, "line 2"),
@@ -103,7 +105,30 @@ import Testing
     #expect(ending.output.isEmpty, "\(call.line): \(ending.output)")
   }
 
+  /// Models of others, as far as their keys go: nobody reads weights before a run is planned.
+  private static let models: [(name: String, configuration: JSON)] = [
+    (
+      "mamba",
+      [
+        "model_type": "mamba2", "num_hidden_layers": 1, "hidden_size": 8, "num_heads": 4, "head_dim": 4,
+        "vocab_size": 256, "state_size": 4, "n_groups": 2,
+      ]
+    ),
+    (
+      "olmo",
+      [
+        "model_type": "olmo_hybrid", "num_hidden_layers": 1, "hidden_size": 8, "num_attention_heads": 2,
+        "intermediate_size": 16, "vocab_size": 256, "layer_types": ["linear_attention"],
+        "linear_num_value_heads": 2, "linear_key_head_dim": 4, "linear_value_head_dim": 4,
+      ]
+    ),
+  ]
+
   private func fill(_ place: Program.Workplace) throws {
+    for model in Self.models {
+      try Folder.create(place.path + "/" + model.name)
+      try model.configuration.write(to: "\(place.path)/\(model.name)/config.json")
+    }
     try place.write("A short text that nobody can learn much from.\n", to: "note.txt")
     try place.write("# A note\n", to: "note.md")
     try place.write("Another.\n", to: "other.txt")

@@ -94,6 +94,20 @@ import Testing
     #expect(abs((row["tokens_per_s"]?.doubleValue ?? 0) * median - 1) < 1e-9)
   }
 
+  @Test func decodingBehindATextKnowsEveryMixer() throws {
+    // Models are described before a device is looked for.
+    let all = try program.run("bench decode --config tiny --mixers all --positions 0 --device tpu:9")
+    #expect(all.code == 4 && all.narration.contains("no device named"), "\(all.narration)")
+    // The last of the hundred tokens lie behind the window of 256, the first do not.
+    let ending = try program.run(
+      "bench decode --config tiny --mixers sliding --positions 200 --device cpu --budget 0.05 --json")
+    #expect(ending.code == 0, "\(ending.narration)")
+    let row = try #require(try ending.json().first?["rows"]?.arrayValue?.first)
+    #expect(row["verification"]?.stringValue == "passed")
+    #expect(row["parameters"]?["mixer"]?.stringValue == "sliding")
+    #expect(row["tokens"]?.integerValue == 100 && (row["kept_bytes"]?.integerValue ?? 0) > 0)
+  }
+
   @Test(arguments: [
     ("--csv --markdown", "contradict"), ("--csv --json", "contradict"), ("--markdown --json", "contradict"),
     ("--gate 5", "--against"), ("--overwrite", "--save"), ("--results x", "--save"),

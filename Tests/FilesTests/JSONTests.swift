@@ -170,6 +170,32 @@ import Testing
     #expect(json.serialized() == "[null,null,null,1e-07]")
   }
 
+  /// Only for files of Python; the strict grammar has no such numbers.
+  @Test func readsWhatPythonWritesForNumbersThatAreNotFinite() throws {
+    let text = #"{"a": [0.0, Infinity], "b": -Infinity, "c": NaN, "d": [-1, null, "NaN"]}"#
+    func named(_ name: String) -> JSON { ["__float__": .string(name)] }
+    let expected: JSON = [
+      "a": [0.0, named("Infinity")], "b": named("-Infinity"), "c": named("NaN"), "d": [-1, nil, "NaN"],
+    ]
+    #expect(try JSON.parsePython(Array(text.utf8).span, source: "config.json") == expected)
+    #expect(throws: JSONError.self) { try JSON(parsing: text) }
+
+    let folder = try ScratchFolder()
+    try AtomicFile.write(Array(text.utf8), to: folder.path + "/config.json")
+    #expect(try JSON.readPython(folder.path + "/config.json") == expected)
+    #expect(throws: JSONError.self) { try JSON.read(folder.path + "/config.json") }
+  }
+
+  @Test(arguments: ["Infinit", "Nan", "N", "-", "-I", "-NaN", "+Infinity", "inf", "Infinity1", "[NaN NaN]"])
+  func rejectsWhatPythonDoesNotWrite(text: String) {
+    #expect {
+      try JSON.parsePython(Array(text.utf8).span, source: "config.json")
+    } throws: { error in
+      guard case JSONError.syntax = error else { return false }
+      return true
+    }
+  }
+
   @Test func doublesSurviveTheRoundTrip() throws {
     var generator = SeededGenerator(3)
     for _ in 0..<20_000 {

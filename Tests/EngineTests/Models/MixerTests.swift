@@ -127,6 +127,36 @@ import Testing
     }
   }
 
+  /// Older libraries wrote Python's `Infinity` into config.json, which no strict reader takes.
+  @Test func aMamba2ConfigurationWithInfinityLoads() throws {
+    let (folder, again) = (try TemporaryFolder(), try TemporaryFolder())
+    let device = try DeviceCatalog.openForOperations("cpu")
+    var configuration = TinyModel.mamba2
+    configuration.stateSpace?.stepRange = 0.01 ... .infinity
+    let model = try TinyModel.make(configuration, on: device)
+    try ModelFolder.write(model, to: folder.path)
+    var json = try #require(try JSON.read(folder.path + "/config.json").objectValue)
+    json["time_step_limit"] = "here"
+    let text = JSON.object(json).serialized(.pretty)
+    func write(_ limit: String) throws {
+      let bytes = Array(text.replacing("\"here\"", with: limit).utf8)
+      try AtomicFile.write(bytes, to: folder.path + "/config.json")
+    }
+
+    try write("[0.01, Infinity]")
+    let loaded = try ModelFolder(folder.path).load(on: device)
+    #expect(loaded.configuration.stateSpace == configuration.stateSpace)
+    #expect(try loaded.logits([TinyTokens.ids(9)]) == model.logits([TinyTokens.ids(9)]))
+    try ModelFolder.write(loaded, to: again.path)
+    let written = try JSON.read(again.path + "/config.json")["time_step_limit"]
+    #expect(written == [0.01, ["__float__": "Infinity"]])
+    for limit in ["[0.0, NaN]", "[-Infinity, Infinity]", "[Infinity, 1.0]", "Infinity"] {
+      try write(limit)
+      let error = #expect(throws: ModelError.self) { try ModelFolder(folder.path) }
+      #expect("\(try #require(error))".contains("time_step_limit"), "\(limit)")
+    }
+  }
+
   @Test func impossibleStateSpacesAreRefused() {
     var configuration = TinyModel.mamba2
     configuration.stateSpace?.groups = 0
