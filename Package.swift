@@ -25,7 +25,9 @@ let package = Package(
     .target(name: "CKernelSources", cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
     // Host loops that need the processor's vector instructions, chosen at run time.
     .target(name: "CHost"),
-    .target(name: "Files", swiftSettings: strict),
+    // Number formats as data: rounding, scales, blocks, packing.
+    .target(name: "NumberFormats", swiftSettings: strict),
+    .target(name: "Files", dependencies: ["NumberFormats"], swiftSettings: strict),
     .target(name: "Tokenizers", dependencies: ["Files"], swiftSettings: strict),
     .target(
       name: "Kernels",
@@ -35,7 +37,7 @@ let package = Package(
     ),
     .target(
       name: "Engine",
-      dependencies: ["Kernels", "Files", "Tokenizers"],
+      dependencies: ["Kernels", "Files", "NumberFormats", "Tokenizers"],
       swiftSettings: strict,
     ),
     .target(name: "Terminal", swiftSettings: strict),
@@ -54,7 +56,8 @@ let package = Package(
       ],
       swiftSettings: strict,
     ),
-    .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),
+    .testTarget(name: "NumberFormatsTests", dependencies: ["NumberFormats"], swiftSettings: strict),
+    .testTarget(name: "FilesTests", dependencies: ["Files", "NumberFormats"], swiftSettings: strict),
     .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "Files"], swiftSettings: strict),
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"], swiftSettings: strict),
     .testTarget(
@@ -66,7 +69,8 @@ let package = Package(
       name: "ConfigurationTests", dependencies: ["Configuration", "Terminal"], swiftSettings: strict),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Files"], swiftSettings: strict),
     .testTarget(
-      name: "EngineTests", dependencies: ["Engine", "Kernels", "Files", "Tokenizers", "Configuration"],
+      name: "EngineTests",
+      dependencies: ["Engine", "Kernels", "Files", "NumberFormats", "Tokenizers", "Configuration"],
       swiftSettings: strict),
   ],
 )
