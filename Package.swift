@@ -29,7 +29,7 @@ let package = Package(
     .target(name: "CHost"),
     // Number formats as data: rounding, scales, blocks, packing.
     .target(name: "NumberFormats", swiftSettings: strict),
-    .target(name: "Files", swiftSettings: strict),
+    .target(name: "Files", dependencies: ["NumberFormats"], swiftSettings: strict),
     .target(name: "Tokenizers", dependencies: ["Files"], swiftSettings: strict),
     .target(
       name: "Kernels",
@@ -58,7 +58,8 @@ let package = Package(
       ],
       swiftSettings: strict,
     ),
-    .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),
+    .testTarget(name: "NumberFormatsTests", dependencies: ["NumberFormats"], swiftSettings: strict),
+    .testTarget(name: "FilesTests", dependencies: ["Files", "NumberFormats"], swiftSettings: strict),
     .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "Files"], swiftSettings: strict),
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"], swiftSettings: strict),
     .testTarget(
@@ -70,7 +71,8 @@ let package = Package(
       name: "ConfigurationTests", dependencies: ["Configuration", "Terminal"], swiftSettings: strict),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Files"], swiftSettings: strict),
     .testTarget(
-      name: "EngineTests", dependencies: ["Engine", "Kernels", "Files", "Tokenizers", "Configuration"],
+      name: "EngineTests",
+      dependencies: ["Engine", "Kernels", "Files", "NumberFormats", "Tokenizers", "Configuration"],
       swiftSettings: strict),
   ],
 )

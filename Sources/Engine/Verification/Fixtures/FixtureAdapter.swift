@@ -16,7 +16,9 @@ enum FixtureCatalogue {
   static let adapters: [any FixtureAdapter.Type] = [
     AttentionFixtures.self, TransformerFixtures.self, BlockFixtures.self, NormalizationFixtures.self,
     LossFixtures.self, OptimizerFixtures.self, GradientClipFixtures.self, LinearLayerFixtures.self,
-    RecurrenceFixtures.self, DeltaFixtures.self, VectorGateFixtures.self,
+    RecurrenceFixtures.self, DeltaFixtures.self, VectorGateFixtures.self, FormatFixtures.self,
+    BlockFormatFixtures.self, IntegerGroupFixtures.self, CodebookFixtures.self, PackingFixtures.self,
+    DelayedScaleFixtures.self, GGUFFixtures.self,
   ]
 
   static func adapter(for operation: String) -> (any FixtureAdapter.Type)? {

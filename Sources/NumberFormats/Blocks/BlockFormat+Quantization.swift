@@ -1,0 +1,85 @@
+/// A matrix in a block format.
+public struct QuantizedMatrix: Sendable {
+  public let rows: Int
+  public let columns: Int
+  /// One per element, row-major, not packed.
+  public var codes: [UInt32]
+  /// One per tile, row-major: decoded, without the tensor's scale.
+  public var scales: [Float]
+  public let tensorScale: TensorScale?
+  /// What the codes stand for.
+  public var values: [Float]
+}
+
+extension BlockFormat {
+  /// Quantizes a matrix.
+  ///
+  /// Products and scales are rounded as Floats, one operation at a time; values that would be subnormal before the scale
+  /// is put back become zero. A block with a number that is not finite becomes NaN.
+  ///
+  /// - Parameters:
+  ///   - values: [rows, columns], row-major.
+  ///   - rounding: Called with each element's number.
+  ///   - largest: The tensor's largest magnitude where it is not that of `values`.
+  public func quantize(
+    _ values: [Float], rows: Int, columns: Int, largest: Float? = nil,
+    rounding: (Int) -> Rounding = { _ in .nearestEven },
+  ) -> QuantizedMatrix {
+    precondition(values.count == rows * columns, "\(values.count) values for \(rows) x \(columns)")
+    let size = tile.size(rows: rows, columns: columns)
+    let grid = tile.grid(rows: rows, columns: columns)
+    let tensor = tensorTarget == nil ? nil : tensorScale(largest: largest ?? values.largestMagnitude)
+    var result = QuantizedMatrix(
+      rows: rows, columns: columns, codes: [UInt32](repeating: 0, count: values.count), scales: [],
+      tensorScale: tensor, values: values)
+    for tileRow in 0..<grid.rows {
+      for tileColumn in 0..<grid.columns {
+        let rowRange = tileRow * size.rows..<min(rows, (tileRow + 1) * size.rows)
+        let columnRange = tileColumn * size.columns..<min(columns, (tileColumn + 1) * size.columns)
+        let indices = rowRange.lazy.flatMap { row in columnRange.lazy.map { row * columns + $0 } }
+        // One tile with a remembered magnitude is delayed scaling.
+        let given = tensorTarget == nil && tile == .wholeMatrix ? largest : nil
+        let magnitude =
+          given?.bitPattern ?? indices.reduce(0) { max($0, values[$1].bitPattern & 0x7FFF_FFFF) }
+        let scale = scale(of: magnitude, tensor: tensor)
+        result.scales.append(scale.stored)
+        for index in indices { quantize(&result, index, scale, rounding(index)) }
+      }
+    }
+    return result
+  }
+
+  private func quantize(
+    _ result: inout QuantizedMatrix, _ index: Int, _ scale: BlockScale, _ rounding: Rounding,
+  ) {
+    let value = result.values[index]
+    let code = element.encode(value * scale.encode, rounding)
+    result.codes[index] = code
+    var rounded = element.decode(code)
+    if rounded.magnitude < .leastNormalMagnitude { rounded = 0 }
+    // The sign of zero is kept, of integers as well: only codes tell them apart.
+    rounded = Float(sign: value.sign, exponent: 0, significand: rounded.magnitude)
+    let isBroken = scaling == .none && !value.isFinite
+    result.values[index] = isBroken ? .nan : rounded * scale.decode
+  }
+
+  /// What stored codes stand for.
+  public func decode(_ matrix: QuantizedMatrix) -> [Float] {
+    let size = tile.size(rows: matrix.rows, columns: matrix.columns)
+    let across = tile.grid(rows: matrix.rows, columns: matrix.columns).columns
+    return matrix.codes.indices.map { index in
+      let (row, column) = (index / matrix.columns, index % matrix.columns)
+      var stored = matrix.scales[row / size.rows * across + column / size.columns]
+      if case .float(_, zeroIsOne: true) = scaling, stored == 0 { stored = 1 }
+      let scale = matrix.tensorScale.map { stored * $0.decode } ?? stored
+      return element.decode(matrix.codes[index]) * scale
+    }
+  }
+}
+
+extension [Float] {
+  /// The largest magnitude; NaN wherever there is one, 0 of nothing.
+  public var largestMagnitude: Float {
+    Float(bitPattern: reduce(0) { Swift.max($0, $1.bitPattern & 0x7FFF_FFFF) })
+  }
+}
