@@ -30,21 +30,34 @@ extension Checks {
 
   private mutating func checkTransforms(_ formats: LinearFormats) {
     let products = [
-      ("forward_input", formats.input, "forward_weight", formats.weight),
+      ("forward_input", formats.input?.hadamard, "forward_weight", formats.weight?.hadamard),
       (
-        "input_gradient_cotangent", formats.inputGradientCotangent, "input_gradient_weight",
-        formats.inputGradientWeight
+        "input_gradient_cotangent", formats.inputGradientCotangent?.hadamard, "input_gradient_weight",
+        formats.inputGradientWeight.rounded?.hadamard
       ),
       (
-        "weight_gradient_cotangent", formats.weightGradientCotangent, "weight_gradient_input",
-        formats.weightGradientInput
+        "weight_gradient_cotangent", formats.weightGradientCotangent?.hadamard, "weight_gradient_input",
+        formats.weightGradientInput.rounded?.hadamard
       ),
     ]
-    for (first, a, second, b) in products where a?.hadamard != b?.hadamard {
+    for (first, a, second, b) in products where a != b {
       add(
         ["precision.\(first)", "precision.\(second)"],
         "precision.\(first) and precision.\(second) have different Hadamard transforms, which would not cancel",
         "give both the same hadamard=16, 32, 64 or 128")
     }
+    if formats.inputGradientWeight == .forward, formats.weight?.hadamard != nil {
+      refuseForward("input_gradient_weight", "forward_weight")
+    }
+    if formats.weightGradientInput == .forward, formats.input?.hadamard != nil {
+      refuseForward("weight_gradient_input", "forward_input")
+    }
+  }
+
+  private mutating func refuseForward(_ backward: String, _ forward: String) {
+    add(
+      ["precision.\(backward)", "precision.\(forward)"],
+      "precision.\(backward) cannot be forward's: that is transformed along another sum",
+      "precision.\(forward) without hadamard, or a format of its own")
   }
 }

@@ -48,55 +48,22 @@ public struct PrecisionSettings: Sendable, Equatable {
   ///
   /// A configuration that was resolved has no mistakes.
   public func formats() throws -> LinearFormats {
-    var operands: [String: OperandFormat] = [:]
-    for (name, field) in Self.operands where self[keyPath: field] != "none" {
-      operands[name] = try Self.reading("precision.\(name)") { () throws(OperandFormat.SyntaxError) in
-        try OperandFormat(parsing: self[keyPath: field])
+    var formats = LinearFormats()
+    for (name, field) in Self.operands {
+      try Self.reading("precision.\(name)") { () throws(OperandFormat.SyntaxError) in
+        try formats.set(name, to: self[keyPath: field])
       }
     }
     for choice in choices {
-      try Self.apply(choice, to: &operands)
+      try Self.reading("precision.choices") { () throws(OperandFormat.SyntaxError) in try formats.apply(choice) }
     }
-    var formats = LinearFormats()
-    formats.input = operands["forward_input"]
-    formats.weight = operands["forward_weight"]
-    formats.inputGradientCotangent = operands["input_gradient_cotangent"]
-    formats.inputGradientWeight = operands["input_gradient_weight"]
-    formats.weightGradientCotangent = operands["weight_gradient_cotangent"]
-    formats.weightGradientInput = operands["weight_gradient_input"]
+    try Self.reading("precision.choices") { () throws(OperandFormat.SyntaxError) in try formats.check() }
     return formats
   }
 
-  /// `block=16` for every rounded operand, `forward_weight.block=16x16` for one.
-  private static func apply(_ choice: String, to operands: inout [String: OperandFormat]) throws {
-    let key = "precision.choices"
-    let names = Self.operands.map(\.name)
-    let parts = choice.prefix { $0 != "=" }.split(separator: ".", maxSplits: 1).map(String.init)
-    var word = choice
-    var chosen = names
-    if parts.count == 2 {
-      guard names.contains(parts[0]) else {
-        throw Mistake(key: key, message: "there is no operand '\(parts[0])'", hint: "known: \(names.joined(separator: ", "))")
-      }
-      chosen = [parts[0]]
-      word = String(choice.dropFirst(parts[0].count + 1))
-    }
-    let rounded = chosen.filter { operands[$0] != nil }
-    guard !rounded.isEmpty else {
-      throw Mistake(
-        key: key, message: "'\(choice)' has no effect: \(parts.count == 2 ? parts[0] : "no operand") is rounded",
-        hint: "choose a precision.recipe, or the formats of operands")
-    }
-    for name in rounded {
-      try reading(key) { () throws(OperandFormat.SyntaxError) in try operands[name]?.apply(word) }
-    }
-  }
-
-  private static func reading<Result>(
-    _ key: String, _ body: () throws(OperandFormat.SyntaxError) -> Result,
-  ) throws -> Result {
+  private static func reading(_ key: String, _ body: () throws(OperandFormat.SyntaxError) -> Void) throws {
     do throws(OperandFormat.SyntaxError) {
-      return try body()
+      try body()
     } catch {
       throw Mistake(key: key, message: "\(key): \(error.description)", hint: error.hint)
     }

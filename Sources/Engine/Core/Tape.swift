@@ -18,6 +18,9 @@ public final class Tape {
   private var parameters: [Int: Parameter] = [:]
   private var signatures: [String: ShapeSignature] = [:]
   private var scopes: [String] = []
+  /// The last rounded inputs of linear layers; see `Tape+Rounding.swift`.
+  var lastRounded: [LinearOperand: RoundedOperand] = [:]
+  var transformSigns: [Int: Tensor] = [:]
   /// Losses whose gradient was added to parameters before the backward, with the operation that did it.
   private var requiredRoots: [Int: String] = [:]
 

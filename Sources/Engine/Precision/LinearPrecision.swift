@@ -47,9 +47,18 @@ public struct LinearPrecision: Sendable, Equatable {
         && !exclude.contains { Self.has(matrix.name, $0) }
     }
     guard !rounded.isEmpty else { throw PrecisionError.nothingRounded }
+    for weight in rounded { try checkTransforms(of: weight) }
     let plan = PrecisionPlan(formats, seed: seed, fullFrom: fullFrom)
     for weight in rounded { plan.apply(to: weight) }
     store.precision = plan
+  }
+
+  /// Transforms along a weight's axes must fit; [in, out] or [out, in], the same transforms or none.
+  private func checkTransforms(of weight: Parameter) throws {
+    let sizes = [formats.weight?.hadamard, formats.inputGradientWeight.rounded?.hadamard].compactMap { $0 }
+    for size in sizes where !weight.shape.dimensions.allSatisfy({ $0.isMultiple(of: size) }) {
+      throw PrecisionError.transformDoesNotFit(size, name: weight.name, shape: weight.shape)
+    }
   }
 
   /// The layer's number in a tensor's name: 3 in `model.layers.3.mlp.up_proj.weight`.
@@ -67,6 +76,7 @@ public struct LinearPrecision: Sendable, Equatable {
 public enum PrecisionError: Error, CustomStringConvertible {
   case nothingExcluded(String, names: [String])
   case nothingRounded
+  case transformDoesNotFit(Int, name: String, shape: Shape)
 
   public var description: String {
     switch self {
@@ -74,6 +84,9 @@ public enum PrecisionError: Error, CustomStringConvertible {
       "no linear layer has '\(part)' in its name\n  there: "
         + names.prefix(7).joined(separator: ", ") + (names.count > 7 ? " and \(names.count - 7) more" : "")
         + "\n  hint: precision.exclude takes whole words between dots, such as down_proj or layers.0"
+    case .transformDoesNotFit(let size, let name, let shape):
+      "\(name) is \(shape), which does not hold whole Hadamard transforms of \(size)"
+        + "\n  hint: a smaller hadamard=, other model sizes, or leave it out with precision.exclude"
     case .nothingRounded:
       "no linear layer is left to round\n  hint: precision.exclude, precision.full_first and precision.full_last leave out all"
     }
@@ -83,17 +96,9 @@ public enum PrecisionError: Error, CustomStringConvertible {
 // MARK: In config.json
 
 extension LinearPrecision {
-  private static let operands: [(key: String, field: any WritableKeyPath<LinearFormats, OperandFormat?> & Sendable)] = [
-    ("forward_input", \.input), ("forward_weight", \.weight),
-    ("input_gradient_cotangent", \.inputGradientCotangent), ("input_gradient_weight", \.inputGradientWeight),
-    ("weight_gradient_cotangent", \.weightGradientCotangent), ("weight_gradient_input", \.weightGradientInput),
-  ]
-
   var json: JSONObject {
     var json: JSONObject = [:]
-    for (key, field) in Self.operands {
-      json[key] = formats[keyPath: field].map { .string($0.description) } ?? .string("none")
-    }
+    for (key, text) in formats.texts { json[key] = .string(text) }
     json["exclude"] = .array(exclude.map { .string($0) })
     json["full_first"] = .integer(Int64(fullFirst))
     json["full_last"] = .integer(Int64(fullLast))
@@ -107,11 +112,10 @@ extension LinearPrecision {
   static func read(from reader: ConfigurationReader) throws -> LinearPrecision? {
     guard let section = try reader.section(key) else { return nil }
     var formats = LinearFormats()
-    for (key, field) in operands {
+    for key in LinearFormats.operands {
       let text = try section.string(key) ?? "none"
-      guard text != "none" else { continue }
       do throws(OperandFormat.SyntaxError) {
-        formats[keyPath: field] = try OperandFormat(parsing: text)
+        try formats.set(key, to: text)
       } catch {
         throw ModelError.badValue(
           key: key, value: "'\(text)': \(error.description)", expected: error.hint, path: section.path)

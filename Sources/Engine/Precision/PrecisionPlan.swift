@@ -58,14 +58,29 @@ struct LinearRounding: Sendable, Hashable {
   fileprivate let seed: UInt64
   fileprivate let step: UInt64
   fileprivate let weight: UInt64
+  /// In place of drawn ones.
+  var givenSigns: [Float]?
+
+  init(formats: LinearFormats, seed: UInt64, step: UInt64 = 0, weight: UInt64 = 0, givenSigns: [Float]? = nil) {
+    self.formats = formats
+    self.seed = seed
+    self.step = step
+    self.weight = weight
+    self.givenSigns = givenSigns
+  }
 
   /// The random bits of an operand.
   func bits(_ operand: LinearOperand) -> RoundingBits {
     RoundingBits(seed: seed, step: step, tensor: weight &* 8 &+ UInt64(operand.rawValue))
   }
 
-  /// The signs of Hadamard transforms: the same for both operands of a product, in every layer and step.
-  var signs: RoundingBits { RoundingBits(seed: seed, step: .max, tensor: 0) }
+  /// The signs of a Hadamard transform: the same for both operands of a product, in every layer and step.
+  func signs(_ size: Int) -> [Float] {
+    if let givenSigns { return givenSigns }
+    let bits = RoundingBits(seed: seed, step: .max, tensor: 0)
+    return (0..<size).map { bits.bits(UInt32($0)) >> 31 == 0 ? 1 : -1 }
+  }
+}
 }
 
 /// The six operands of a linear layer's three products.
@@ -81,9 +96,9 @@ extension LinearFormats {
     case .input: input
     case .weight: weight
     case .inputGradientCotangent: inputGradientCotangent
-    case .inputGradientWeight: inputGradientWeight
+    case .inputGradientWeight: inputGradientWeight.rounded
     case .weightGradientCotangent: weightGradientCotangent
-    case .weightGradientInput: weightGradientInput
+    case .weightGradientInput: weightGradientInput.rounded
     }
   }
 }

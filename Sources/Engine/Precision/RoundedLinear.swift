@@ -39,52 +39,37 @@ struct RoundedLinear: DifferentiableOperation {
     product.cost(Array(inputs.dropFirst(2)), outputs)
   }
 
-  var saved: SavedTensors { SavedTensors(inputs: [0, 1]) }
+  var saved: SavedTensors {
+    let (weight, input) = (rounding.formats.inputGradientWeight, rounding.formats.weightGradientInput)
+    return SavedTensors(inputs: [input == .forward ? 2 : 0, weight == .forward ? 3 : 1])
+  }
 
   func backward(_ context: GradientContext) {
     guard let dy = context.cotangent(0) else { return }
     if hasBias, context.needs(4) { context.add(SumRows(), [dy], to: 4) }
     if context.needs(0) {
       let cotangent = context.tape.rounded(dy, rounding, .inputGradientCotangent, sumsOver: .columns)
-      let weight = context.tape.rounded(
-        context.input(1), rounding, .inputGradientWeight, sumsOver: weightIsTransposed ? .columns : .rows)
+      let weight = weight(context)
       context.add(MatMul(transposeB: weightIsTransposed), [cotangent, weight], to: 0)
     }
     if context.needs(1) {
       let cotangent = context.tape.rounded(dy, rounding, .weightGradientCotangent, sumsOver: .rows)
-      let input = context.tape.rounded(context.input(0), rounding, .weightGradientInput, sumsOver: .rows)
+      let input = input(context)
       context.add(
         MatMul(transposeA: true), weightIsTransposed ? [input, cotangent] : [cotangent, input], to: 1)
     }
   }
 
+  private func weight(_ context: GradientContext) -> Tensor {
+    if rounding.formats.inputGradientWeight == .forward { return context.input(3) }
+    return context.tape.rounded(
+      context.input(1), rounding, .inputGradientWeight, sumsOver: weightIsTransposed ? .columns : .rows)
+  }
+
+  private func input(_ context: GradientContext) -> Tensor {
+    if rounding.formats.weightGradientInput == .forward { return context.input(2) }
+    return context.tape.rounded(context.input(0), rounding, .weightGradientInput, sumsOver: .rows)
+  }
+
   static var samples: [Sample] { [] }
-}
-
-/// The axis of a matrix that a product sums over.
-enum SumAxis {
-  case rows, columns
-}
-
-extension Tape {
-  /// ``linear(_:weight:bias:activation:weightIsTransposed:)`` with rounded operands.
-  func roundedLinear(
-    _ x: Tensor, weight: Tensor, bias: Tensor?, _ rounding: LinearRounding, weightIsTransposed: Bool,
-  ) -> Tensor {
-    let rows = x.reshaped(to: [x.shape.rows, x.shape.last])
-    let roundedInput = rounded(rows.detached, rounding, .input, sumsOver: .columns)
-    let roundedWeight = rounded(
-      weight.detached, rounding, .weight, sumsOver: weightIsTransposed ? .rows : .columns)
-    let operation = RoundedLinear(
-      rounding: rounding, weightIsTransposed: weightIsTransposed, hasBias: bias != nil)
-    let y = apply(operation, [rows, weight, roundedInput, roundedWeight] + (bias.map { [$0] } ?? []))[0]
-    return y.reshaped(to: Shape(x.shape.dimensions.dropLast() + [y.shape.last]))
-  }
-}
-
-extension Tape {
-  /// An operand of a product as it is rounded for it.
-  func rounded(_ x: Tensor, _ rounding: LinearRounding, _ operand: LinearOperand, sumsOver axis: SumAxis) -> Tensor {
-    x
-  }
 }

@@ -21,7 +21,7 @@ public struct OperandFormat: Sendable, Hashable {
     public let description: String
     public let hint: String
 
-    init(_ description: String, hint: String) {
+    public init(_ description: String, hint: String) {
       self.description = description
       self.hint = hint
     }
@@ -72,11 +72,20 @@ public struct OperandFormat: Sendable, Hashable {
     }
   }
 
-  private func check(_ text: String) throws(SyntaxError) {
-    guard block.tensorTarget != nil, case .float = block.scaling else {
-      if block.tensorTarget == nil { return }
+  /// Refuses choices that do not go together.
+  func check(_ text: String) throws(SyntaxError) {
+    if block.tensorTarget != nil {
+      guard case .float = block.scaling else {
+        throw SyntaxError(
+          "'\(text)' has a scale per tensor, which goes with scales of ue4m3 or ue5m3 only", hint: "tensor=none")
+      }
+    }
+    guard let hadamard else { return }
+    guard block.tile.rows == 1, let length = block.tile.columns, length % hadamard == 0 || hadamard % length == 0
+    else {
       throw SyntaxError(
-        "'\(text)' has a scale per tensor, which goes with scales of ue4m3 or ue5m3 only", hint: "tensor=none")
+        "'\(text)' has a Hadamard transform of \(hadamard), which goes with blocks of one row whose length divides it"
+          + " or is a multiple of it", hint: "block=\(hadamard), or hadamard=none")
     }
   }
 }

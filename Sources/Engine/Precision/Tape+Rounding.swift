@@ -1,0 +1,64 @@
+import Kernels
+import NumberFormats
+
+/// The axis of a matrix that a product sums over.
+enum SumAxis: Sendable {
+  case rows, columns
+}
+
+extension Tape {
+  /// ``linear(_:weight:bias:activation:weightIsTransposed:)`` with rounded operands.
+  func roundedLinear(
+    _ x: Tensor, weight: Tensor, bias: Tensor?, _ rounding: LinearRounding, weightIsTransposed: Bool,
+  ) -> Tensor {
+    let rows = x.reshaped(to: [x.shape.rows, x.shape.last])
+    let roundedInput = rounded(rows.detached, rounding, .input, sumsOver: .columns)
+    let roundedWeight = rounded(
+      weight.detached, rounding, .weight, sumsOver: weightIsTransposed ? .rows : .columns)
+    let operation = RoundedLinear(
+      rounding: rounding, weightIsTransposed: weightIsTransposed, hasBias: bias != nil)
+    let y = apply(operation, [rows, weight, roundedInput, roundedWeight] + (bias.map { [$0] } ?? []))[0]
+    return y.reshaped(to: Shape(x.shape.dimensions.dropLast() + [y.shape.last]))
+  }
+
+  /// An operand of a product as it is rounded for it.
+  ///
+  /// Layers with the same input one after the other (queries, keys and values) share its rounding.
+  func rounded(
+    _ x: Tensor, _ rounding: LinearRounding, _ operand: LinearOperand, sumsOver axis: SumAxis,
+  ) -> Tensor {
+    guard let format = rounding.formats[operand] else { return x }
+    if let known = lastRounded[operand], known.source === x.memory, known.format == format { return known.result }
+    let tile = axis == .columns ? format.block.tile : format.block.tile.transposed
+    let choice = QuantizationChoice(
+      format.block.tiled(tile), randomness: format.isStochastic ? rounding.bits(operand) : nil,
+      rotation: format.hadamard)
+    let result = quantizeDequantize(x, choice, signs: format.hadamard.map { signs($0, rounding) })
+    if operand == .input || operand == .weightGradientInput {
+      lastRounded[operand] = RoundedOperand(source: x.memory, format: format, result: result)
+    }
+    return result
+  }
+
+  /// The signs of a transform: the same for both operands of a product.
+  private func signs(_ size: Int, _ rounding: LinearRounding) -> Tensor {
+    if let known = transformSigns[size] { return known }
+    let memory = device.allocate(size, of: .float32)
+    let values = rounding.signs(size)
+    for start in stride(from: 0, to: size, by: Memory.smallWriteLimit) {
+      let part = values[start..<min(start + Memory.smallWriteLimit, size)]
+      device.writeSmall(Array(part), to: memory.view(from: start, count: part.count))
+    }
+    let signs = Tensor(memory, shape: [size])
+    transformSigns[size] = signs
+    return signs
+  }
+}
+
+/// An operand that may be asked for again by the next layer.
+struct RoundedOperand {
+  /// Kept alive, so that its place names no other tensor.
+  let source: Memory
+  let format: OperandFormat
+  let result: Tensor
+}

@@ -1,0 +1,30 @@
+import Configuration
+import Terminal
+import Testing
+
+@Suite struct RecipeTests {
+  @Test(arguments: Recipes.names)
+  func everyRecipeRoundsAProductAndSaysWhatItIsFor(name: String) throws {
+    let resolved = try resolve("", ["precision.recipe=\(name)", "model.layers=4"])
+    #expect(try !resolved.values.precision.formats().isFull)
+    #expect(Recipes.yaml(named: name)?.hasPrefix("# ") == true)
+  }
+
+  @Test func whatARunSetsItselfIsStrongerThanItsRecipe() throws {
+    let yaml = """
+      preset: tiny
+      precision:
+        recipe: mxfp4
+        forward_weight: mxfp8_e4m3
+      """
+    let resolved = try resolve(yaml, ["precision.forward_input=none"])
+    let precision = resolved.values.precision
+    #expect(precision.recipe == "mxfp4")
+    #expect(precision.forwardWeight == "mxfp8_e4m3" && precision.forwardInput == "none")
+    #expect(precision.weightGradientInput.hasPrefix("fp4_e2m1"))
+    #expect(resolved.origin(of: "precision.weight_gradient_input").description.contains("recipes/mxfp4"))
+    // A stronger layer's recipe replaces a weaker one's.
+    let other = try resolve(yaml, ["precision.recipe=fp8-block"]).values.precision
+    #expect(other.weightGradientInput.hasPrefix("fp8_e4m3fn") && other.forwardWeight == "mxfp8_e4m3")
+  }
+}

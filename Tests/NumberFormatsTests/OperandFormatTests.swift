@@ -1,0 +1,65 @@
+import NumberFormats
+import Testing
+
+@Suite struct OperandFormatTests {
+  @Test(arguments: FormatCatalogue.blocks)
+  func everyBlockFormatIsWrittenAndReadBack(format: BlockFormat) throws {
+    let operand = try OperandFormat(parsing: format.name + " rounding=stochastic hadamard=32")
+    let again = try OperandFormat(parsing: operand.description)
+    #expect(again.description == operand.description)
+    // The name is of the catalogue or of the element; everything else is the same.
+    var named = again
+    named.block.name = operand.block.name
+    #expect(named == operand)
+  }
+
+  @Test func choicesChangeAFormat() throws {
+    let operand = try OperandFormat(parsing: "mxfp4 block=16 scale=ue4m3 tensor=448 rounding=stochastic")
+    var expected = BlockFormat.nvfp4
+    expected.name = "mxfp4"
+    #expect(operand == OperandFormat(expected, isStochastic: true))
+    #expect(try OperandFormat(parsing: "fp8_e4m3fn block=128x128").block.tile == Tile(rows: 128, columns: 128))
+    #expect(try OperandFormat(parsing: "int8 block=row").block.tile == .wholeRow)
+    #expect(try OperandFormat(parsing: "mxfp4 rule=even").block.scaling == .powerOfTwo(.even))
+  }
+
+  @Test(arguments: [
+    "", "mxfp5", "mxfp4 16", "mxfp4 block=0", "mxfp4 block=1x2x3", "mxfp4 scale=fp8_e4m3fn", "mxfp4 rule=up",
+    "fp8_tensor rule=floor", "mxfp4 tensor=448", "nvfp4 tensor=-1", "mxfp4 rounding=up", "mxfp4 hadamard=24",
+    "mxfp4 hadamard=256", "mxfp4 size=3", "ue4m3",
+  ])
+  func textsThatAreNoFormatAreRefusedWithAHint(text: String) {
+    #expect {
+      try OperandFormat(parsing: text)
+    } throws: {
+      ($0 as? OperandFormat.SyntaxError)?.hint.isEmpty == false
+    }
+  }
+
+  @Test func choicesReachEveryRoundedOperandOrOne() throws {
+    var formats = LinearFormats()
+    try formats.set("forward_weight", to: "int4 block=64")
+    try formats.set("input_gradient_weight", to: "forward")
+    try formats.set("weight_gradient_cotangent", to: "mxfp8_e5m2")
+    try formats.apply("block=16")
+    try formats.apply("forward_weight.rounding=stochastic")
+    #expect(formats.weight?.block.tile == .alongRow(16) && formats.weight?.isStochastic == true)
+    #expect(formats.weightGradientCotangent?.block.tile == .alongRow(16))
+    #expect(formats.weightGradientCotangent?.isStochastic == false)
+    #expect(formats.inputGradientWeight == .forward && formats.input == nil)
+    for choice in ["forward_input.block=16", "nothing.block=16", "input_gradient_weight.block=16"] {
+      #expect(throws: OperandFormat.SyntaxError.self) { try formats.apply(choice) }
+    }
+    #expect(throws: OperandFormat.SyntaxError.self) { try formats.set("forward_input", to: "forward") }
+  }
+
+  @Test func operandsAreReadBackFromTheirTexts() throws {
+    var formats = LinearFormats()
+    try formats.set("forward_input", to: "nvfp4 hadamard=16")
+    try formats.set("weight_gradient_input", to: "mxfp6_e2m3")
+    var again = LinearFormats()
+    for (operand, text) in formats.texts { try again.set(operand, to: text) }
+    #expect(again.texts.map(\.text) == formats.texts.map(\.text))
+    #expect(LinearFormats().isFull && !again.isFull)
+  }
+}
