@@ -26,6 +26,8 @@ public struct PrecisionSettings: Sendable, Equatable {
   public var fullLast = 0
   /// Share of the steps, the last ones, in single precision.
   public var fullSteps = 0.0
+  /// Steps between measurements of what rounding does; 0 for none.
+  public var measureEvery = 0
 
   /// The defaults.
   public init() {}

@@ -21,6 +21,8 @@ public final class Tape {
   /// The last rounded inputs of linear layers; see `Tape+Rounding.swift`.
   var lastRounded: [LinearOperand: RoundedOperand] = [:]
   var transformSigns: [Int: Tensor] = [:]
+  /// Told of every operand that is rounded.
+  var roundingObserver: ((RoundedOperandView) -> Void)?
   /// Losses whose gradient was added to parameters before the backward, with the operation that did it.
   private var requiredRoots: [Int: String] = [:]
 
@@ -239,6 +241,7 @@ public final class Tape {
     guard isRecording else { return body(self, inputs) }
     let forward = Tape(on: device, isRecording: false)
     forward.observer = observer
+    forward.roundingObserver = roundingObserver
     forward.scopes = scopes
     let outputs = body(forward, inputs.map(\.detached)).map { watch($0) }
     records.append(

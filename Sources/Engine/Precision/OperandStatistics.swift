@@ -1,5 +1,6 @@
 public import Files
 import Glibc
+import Kernels
 public import NumberFormats
 
 /// What rounding did to one operand of one layer in one step.
@@ -82,6 +83,23 @@ public struct OperandStatistics: Sendable, Equatable {
     ]
     for (key, value) in numbers { json[key] = value.isFinite ? .number(value) : .null }
     return .object(json)
+  }
+}
+
+extension OperandStatistics {
+  /// Reads an operand back from its device, which waits for it.
+  init(_ view: RoundedOperandView, on device: any OperationDevice) throws {
+    let (rows, columns) = (view.x.shape[0], view.x.shape[1])
+    var x = try view.x.floats(on: device)
+    if let size = view.choice.rotation {
+      HadamardTransform(size: size, signs: view.rounding.signs(size)).apply(
+        to: &x, rows: rows, columns: columns, downColumns: view.axis == .rows)
+    }
+    let name = view.rounding.weight
+    self.init(
+      layer: name.hasSuffix(".weight") ? String(name.dropLast(".weight".count)) : name,
+      operand: LinearFormats.operands[view.operand.rawValue], x: x, rounded: try view.result.floats(on: device),
+      rows: rows, columns: columns, format: view.choice.format)
   }
 }
 

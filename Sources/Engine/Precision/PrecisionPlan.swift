@@ -32,10 +32,10 @@ public final class PrecisionPlan {
 
   /// Lets the products of a weight be rounded.
   func apply(to weight: Parameter) {
-    weight.precision = WeightPrecision(plan: self, weight: CounterRandom.hash(of: weight.name))
+    weight.precision = WeightPrecision(plan: self, name: weight.name)
   }
 
-  fileprivate func rounding(of weight: UInt64) -> LinearRounding? {
+  fileprivate func rounding(of weight: String) -> LinearRounding? {
     guard isActive else { return nil }
     return LinearRounding(
       formats: formats, seed: seed, step: UInt64(step) << 20 | UInt64(microBatch), weight: weight)
@@ -45,11 +45,10 @@ public final class PrecisionPlan {
 /// A weight's part in a ``PrecisionPlan``.
 struct WeightPrecision {
   fileprivate let plan: PrecisionPlan
-  /// What tells weights apart.
-  fileprivate let weight: UInt64
+  fileprivate let name: String
 
   /// How the weight's products are rounded now; nil for single precision.
-  var rounding: LinearRounding? { plan.rounding(of: weight) }
+  var rounding: LinearRounding? { plan.rounding(of: name) }
 }
 
 /// How the products of one weight are rounded in one micro-batch.
@@ -57,11 +56,12 @@ struct LinearRounding: Sendable, Hashable {
   let formats: LinearFormats
   fileprivate let seed: UInt64
   fileprivate let step: UInt64
-  fileprivate let weight: UInt64
+  /// The weight's name.
+  let weight: String
   /// In place of drawn ones.
   var givenSigns: [Float]?
 
-  init(formats: LinearFormats, seed: UInt64, step: UInt64 = 0, weight: UInt64 = 0, givenSigns: [Float]? = nil) {
+  init(formats: LinearFormats, seed: UInt64, step: UInt64 = 0, weight: String = "", givenSigns: [Float]? = nil) {
     self.formats = formats
     self.seed = seed
     self.step = step
@@ -71,7 +71,7 @@ struct LinearRounding: Sendable, Hashable {
 
   /// The random bits of an operand.
   func bits(_ operand: LinearOperand) -> RoundingBits {
-    RoundingBits(seed: seed, step: step, tensor: weight &* 8 &+ UInt64(operand.rawValue))
+    RoundingBits(seed: seed, step: step, tensor: CounterRandom.hash(of: weight) &* 8 &+ UInt64(operand.rawValue))
   }
 
   /// The signs of a Hadamard transform: the same for both operands of a product, in every layer and step.

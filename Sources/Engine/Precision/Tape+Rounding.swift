@@ -34,6 +34,7 @@ extension Tape {
       format.block.tiled(tile), randomness: format.isStochastic ? rounding.bits(operand) : nil,
       rotation: format.hadamard)
     let result = quantizeDequantize(x, choice, signs: format.hadamard.map { signs($0, rounding) })
+    roundingObserver?(RoundedOperandView(rounding: rounding, operand: operand, axis: axis, choice: choice, x: x, result: result))
     if operand == .input || operand == .weightGradientInput {
       lastRounded[operand] = RoundedOperand(source: x.memory, format: format, result: result)
     }
@@ -60,5 +61,15 @@ struct RoundedOperand {
   /// Kept alive, so that its place names no other tensor.
   let source: Memory
   let format: OperandFormat
+  let result: Tensor
+}
+
+/// An operand that was just rounded, for those who measure it.
+struct RoundedOperandView {
+  let rounding: LinearRounding
+  let operand: LinearOperand
+  let axis: SumAxis
+  let choice: QuantizationChoice
+  let x: Tensor
   let result: Tensor
 }

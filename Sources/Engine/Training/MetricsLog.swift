@@ -63,6 +63,8 @@ public struct StepMetrics: Sendable, Equatable {
   public var memoryByteCount: Int
   /// Seconds since the run began, over all its processes.
   public var seconds: Double
+  /// What rounding did to operands, in updates that measured it.
+  public var rounding: [OperandStatistics] = []
 
   private var named: [(key: String, value: Double)] {
     [
@@ -78,6 +80,7 @@ public struct StepMetrics: Sendable, Equatable {
     object["memory_bytes"] = .integer(Int64(memoryByteCount))
     object["time_s"] = .number(seconds)
     let bad = named.filter { !$0.value.isFinite }.map { JSON.string("\($0.key): \($0.value)") }
+    if !rounding.isEmpty { object["rounding"] = .array(rounding.map(\.json)) }
     if !bad.isEmpty { object["nonfinite"] = .array(bad) }
     return .object(object)
   }

@@ -160,7 +160,10 @@ public final class Trainer {
   private func update() throws -> (TrainingStep.Result, Double) {
     let batches = microBatches()
     let learningRate = options.schedule(state.step + 1)
-    let result = try step.run(batches, learningRate: learningRate, peakLearningRate: options.schedule.peak)
+    let interval = options.roundingInterval
+    let result = try step.run(
+      batches, learningRate: learningRate, peakLearningRate: options.schedule.peak,
+      measuresRounding: interval > 0 && state.step.isMultiple(of: interval))
     guard result.isFinite else { throw try nonFinite(result, batches) }
     state.step += 1
     state.sequences += options.sequencesPerStep
@@ -231,7 +234,7 @@ public final class Trainer {
       gradientNorm: result.gradientNorm, tokensPerSecond: Double(options.tokensPerStep) / seconds,
       validationLoss: evaluation?.loss, validationAccuracy: evaluation?.accuracy,
       memoryByteCount: step.model.parameters.device.memoryUse.peak,
-      seconds: metrics.secondsBefore + clock() - start)
+      seconds: metrics.secondsBefore + clock() - start, rounding: result.rounding)
     try metrics.append(line, wallTime: clock())
     observer.didStep(line, totalSteps: options.steps)
     return isBest

@@ -33,13 +33,15 @@ public struct TrainingOptions: Sendable, Equatable {
   public var checkpointInterval: Int
   /// Checkpoints kept beside the best one.
   public var keptCheckpoints: Int
+  /// Updates between measurements of what rounding does to the operands of linear layers, 0 for none.
+  public var roundingInterval: Int
 
   public init(
     steps: Int, seconds: Double? = nil, seed: UInt64, contextLength: Int, sequencesPerStep: Int,
     microBatch: Int, recomputesLayers: Bool = false,
     schedule: LearningRateSchedule, clip: Double = 1, loss: LossOptions = LossOptions(),
     evaluationInterval: Int = 0, evaluationTokens: Int = 0, sampleInterval: Int = 0, sampleTokens: Int = 64,
-    samplePrompt: String = "", checkpointInterval: Int = 0, keptCheckpoints: Int = 3,
+    samplePrompt: String = "", checkpointInterval: Int = 0, keptCheckpoints: Int = 3, roundingInterval: Int = 0,
   ) {
     self.steps = steps
     self.seconds = seconds
@@ -58,6 +60,7 @@ public struct TrainingOptions: Sendable, Equatable {
     self.samplePrompt = samplePrompt
     self.checkpointInterval = checkpointInterval
     self.keptCheckpoints = keptCheckpoints
+    self.roundingInterval = roundingInterval
   }
 
   public var tokensPerStep: Int { sequencesPerStep * contextLength }

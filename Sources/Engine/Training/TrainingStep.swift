@@ -33,19 +33,27 @@ public final class TrainingStep {
     public let gradientNorm: Double
     /// Whether loss and gradient are finite; if not, the update was not made.
     public let isFinite: Bool
+    /// What rounding did to the operands of the first micro-batch, where it was asked for.
+    public let rounding: [OperandStatistics]
   }
 
   /// Runs an update and waits for its loss.
   ///
   /// The loss is the sum over all scored tokens of the step divided by their number, whatever the split into
   /// micro-batches. When a value is not finite the parameters stay as they were.
-  public func run(_ batches: [Batch], learningRate: Double, peakLearningRate: Double) throws -> Result {
+  ///
+  /// - Parameter measuresRounding: Also measures what rounding does to operands, which waits for each of them.
+  public func run(
+    _ batches: [Batch], learningRate: Double, peakLearningRate: Double, measuresRounding: Bool = false,
+  ) throws -> Result {
     let scale = TrainingStep.scale(of: batches)
     // All tokens go to the device before the first launch: an upload waits for what is queued.
     let uploaded = batches.map { UploadedBatch($0, on: device) }
+    let collector = RoundingCollector(on: device)
     let losses = uploaded.enumerated().map { index, batch in
       model.parameters.precision?.begin(step: optimizer.stepCount, microBatch: index)
-      return addGradients(of: batch, scale: scale, observer: nil)
+      let collector = measuresRounding && index == 0 ? collector : nil
+      return addGradients(of: batch, scale: scale, observer: nil, roundingObserver: collector?.add)
     }
     let tape = Tape(on: device, isRecording: false)
     guard let gradients = model.parameters.gradients else {
@@ -66,7 +74,9 @@ public final class TrainingStep {
     let isKept = try device.read(clipped.isFinite.memory, as: Float.self).first == 1
     if !isKept { optimizer.restore(stepCount: optimizer.stepCount - 1) }
     let loss = try crossEntropy(losses, batches, scale: scale)
-    return Result(loss: loss, gradientNorm: Double(norm), isFinite: isKept && loss.isFinite)
+    return Result(
+      loss: loss, gradientNorm: Double(norm), isFinite: isKept && loss.isFinite,
+      rounding: try collector.statistics())
   }
 
   /// Whether a step is kept: the gradient's norm and every loss are finite.
@@ -99,9 +109,11 @@ public final class TrainingStep {
   /// - Parameter scale: One over the scored tokens of the whole step.
   private func addGradients(
     of batch: UploadedBatch, scale: Double, observer: ((String, String, [Tensor]) -> Void)?,
+    roundingObserver: ((RoundedOperandView) -> Void)? = nil,
   ) -> CrossEntropyResult {
     let tape = Tape(on: device, isRecording: true)
     tape.observer = observer
+    tape.roundingObserver = roundingObserver
     var context = ForwardContext(tape: tape, documents: batch.documents)
     context.recomputesLayers = recomputesLayers
     let states = model.hiddenStates(batch.ids, context)
@@ -156,5 +168,27 @@ private struct UploadedBatch {
     ids = Tensor(batch.inputs, shape: shape, on: device)
     labels = Tensor(batch.labels, shape: [shape.count], on: device)
     documents = batch.documents.map { Tensor($0, shape: shape, on: device) }
+  }
+}
+
+/// Measures operands while they are there.
+private final class RoundingCollector {
+  private let device: any OperationDevice
+  private var found: [OperandStatistics] = []
+  private var failure: (any Error)?
+
+  init(on device: any OperationDevice) { self.device = device }
+
+  func add(_ view: RoundedOperandView) {
+    do {
+      found.append(try OperandStatistics(view, on: device))
+    } catch {
+      failure = failure ?? error
+    }
+  }
+
+  func statistics() throws -> [OperandStatistics] {
+    if let failure { throw failure }
+    return found
   }
 }

@@ -20,7 +20,7 @@ extension TrainingOptions {
       evaluationInterval: values.evaluation.every, evaluationTokens: values.evaluation.tokens,
       sampleInterval: values.evaluation.sampleEvery, sampleTokens: values.evaluation.sampleTokens,
       samplePrompt: values.evaluation.prompt, checkpointInterval: values.checkpoint.every,
-      keptCheckpoints: values.checkpoint.keep)
+      keptCheckpoints: values.checkpoint.keep, roundingInterval: values.precision.measureEvery)
   }
 }
 

@@ -10,6 +10,7 @@ final class TinyRun {
   let device: any OperationDevice
   var options: TrainingOptions
   var kind = TinyModel.llama
+  var precision: LinearPrecision?
   var dataHash = "data"
   /// Seconds that the clock advances each time it is read; the clock begins anew with each process.
   var tick = 0.25
@@ -69,7 +70,9 @@ final class TinyRun {
     if let checkpoint {
       model = try ModelFolder(checkpoint).load(on: device, trains: true)
     } else {
-      model = try kind.make(on: device, trains: true, seed: options.seed)
+      var configuration = kind.configuration()
+      configuration.precision = precision
+      model = try TinyModel.make(configuration, on: device, trains: true, seed: options.seed)
     }
     let optimizer = Optimizer(AdamW(), for: model.parameters)
     let state = try checkpoint.map { try TrainingCheckpoint.readState($0) }
