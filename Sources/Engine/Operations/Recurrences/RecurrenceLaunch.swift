@@ -88,7 +88,10 @@ extension Recurrence {
 
   public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
     if device.description.kernelStyle == .graphics, let tiled {
-      return try tiled.runTiled(on: device, inputs, outputs)
+      let isShort = extents(inputs.map(\.shape)).time <= ChunkConfiguration.longestStep
+      return isShort
+        ? try tiled.runTiledSteps(on: device, inputs, outputs)
+        : try tiled.runTiled(on: device, inputs, outputs)
     }
     let configuration = device.configuration(ChunkConfiguration.self, for: Self.kernels.name)
     let units = device.description.computeUnits
