@@ -46,9 +46,7 @@ extension Operation {
 
   /// Bandwidth-bound default: every operand is moved once, one FLOP per output element.
   public func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
-    Cost(
-      flops: outputs.reduce(0) { $0 + Double($1.shape.count) },
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
+    Cost(flops: outputs.reduce(0) { $0 + Double($1.shape.count) }, moving: inputs + outputs)
   }
 
   /// Types of the outputs, or why the inputs do not fit.
@@ -67,6 +65,11 @@ public struct Cost: Sendable, Hashable {
   public init(flops: Double, bytes: Double) {
     self.flops = flops
     self.bytes = bytes
+  }
+
+  /// Every tensor is moved once.
+  init(flops: Double, moving tensors: [TensorType]) {
+    self.init(flops: flops, bytes: tensors.reduce(0) { $0 + Double($1.byteCount) })
   }
 }
 

@@ -26,8 +26,7 @@ public struct Attention: DifferentiableOperation {
   public func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
     let size = AttentionExtents(inputs[0].shape, inputs[1].shape, inputs[2].shape)
     return Cost(
-      flops: 2 * size.pairCount(options) * Double(size.width + size.valueWidth),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
+      flops: 2 * size.pairCount(options) * Double(size.width + size.valueWidth), moving: inputs + outputs)
   }
 
   public func reference<Scalar: ReferenceScalar>(
@@ -98,7 +97,7 @@ public struct AttentionGradient: Operation {
     // Scores again, dP, dV, dK, dQ.
     return Cost(
       flops: 2 * size.pairCount(options) * Double(3 * size.width + 2 * size.valueWidth),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
+      moving: inputs + outputs)
   }
 
   public func reference<Scalar: ReferenceScalar>(

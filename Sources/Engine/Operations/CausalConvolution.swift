@@ -128,9 +128,7 @@ public struct CausalConvolution: DifferentiableOperation {
 
   public func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
     let count = Double(inputs[0].shape.count)
-    return Cost(
-      flops: count * Double(2 * width + (activation == .silu ? 4 : 0)),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
+    return Cost(flops: count * Double(2 * width + (activation == .silu ? 4 : 0)), moving: inputs + outputs)
   }
 
   public var saved: SavedTensors { SavedTensors(inputs: Set(0..<operandCount)) }

@@ -139,9 +139,7 @@ struct CausalConvolutionGradient: Operation {
   func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
     let count = Double(inputs[0].shape.count)
     let activation = forward.activation == .silu ? 2 * forward.width + 8 : 0
-    return Cost(
-      flops: count * Double(4 * forward.width + 1 + activation),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
+    return Cost(flops: count * Double(4 * forward.width + 1 + activation), moving: inputs + outputs)
   }
 }
 

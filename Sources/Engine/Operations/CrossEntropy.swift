@@ -1,10 +1,10 @@
-public import Kernels
+import Kernels
 
 /// Softmax cross-entropy of logits with integer labels; see ``CrossEntropyOptions`` for the definition.
 ///
 /// `loss` is the sum of `token_losses` times the scale, `log_sum_exp` is that of every row. A label that is
 /// neither a column nor the ignored index gives NaN.
-public struct CrossEntropy: DifferentiableOperation {
+public struct CrossEntropy: DifferentiableOperation, CrossEntropyOperation {
   public static let name = "cross_entropy"
   public let options: CrossEntropyOptions
 
@@ -33,15 +33,7 @@ public struct CrossEntropy: DifferentiableOperation {
     outputs[0][0] = sum * Scalar(options.scale)
   }
 
-  public func run(on device: HostDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    try run(inputs, outputs, on: device)
-  }
-
-  public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    try run(inputs, outputs, on: device)
-  }
-
-  private func run(_ inputs: [Tensor], _ outputs: [Tensor], on device: some CrossEntropyDevice) throws {
+  func run(_ inputs: [Tensor], _ outputs: [Tensor], on device: some CrossEntropyDevice) throws {
     let pass = CrossEntropyRows(options: options)
     try device.run(
       pass,
@@ -70,7 +62,7 @@ public struct CrossEntropy: DifferentiableOperation {
 /// The gradient of ``CrossEntropy`` with respect to the logits.
 ///
 /// It computes the softmax again: exp(l - log_sum_exp) would lose digits where the logits are large.
-public struct CrossEntropyGradient: Operation {
+public struct CrossEntropyGradient: CrossEntropyOperation {
   public static let name = "cross_entropy_gradient"
   public let options: CrossEntropyOptions
   public let cotangents: CrossEntropyCotangents
@@ -100,15 +92,7 @@ public struct CrossEntropyGradient: Operation {
     }
   }
 
-  public func run(on device: HostDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    try run(inputs, outputs, on: device)
-  }
-
-  public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    try run(inputs, outputs, on: device)
-  }
-
-  private func run(_ inputs: [Tensor], _ outputs: [Tensor], on device: some CrossEntropyDevice) throws {
+  func run(_ inputs: [Tensor], _ outputs: [Tensor], on device: some CrossEntropyDevice) throws {
     let given = cotangents.taken(from: inputs, at: 2)
     try device.run(
       CrossEntropyRows(options: options),

@@ -33,11 +33,26 @@ struct CrossEntropyRows {
 }
 
 /// A device that runs the pass.
-protocol CrossEntropyDevice: OperationDevice {
+protocol CrossEntropyDevice: MatMulDevice {
   func run(_ pass: CrossEntropyRows, _ operands: CrossEntropyRows.Operands, _ rows: CrossEntropyRows.Rows)
     throws
   /// `loss = scale * sum of token losses`, in a fixed order.
   func sum(_ pass: CrossEntropyRows, _ tokenLosses: Memory, to loss: Memory) throws
+}
+
+/// An operation of such passes, and of products where it has the head; both kinds of devices run it the same way.
+protocol CrossEntropyOperation: Operation {
+  func run(_ inputs: [Tensor], _ outputs: [Tensor], on device: some CrossEntropyDevice) throws
+}
+
+extension CrossEntropyOperation {
+  public func run(on device: HostDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
+    try run(inputs, outputs, on: device)
+  }
+
+  public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
+    try run(inputs, outputs, on: device)
+  }
 }
 
 extension HostDevice: CrossEntropyDevice {

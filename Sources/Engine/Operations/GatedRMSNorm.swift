@@ -104,9 +104,7 @@ public struct GatedRMSNorm: DifferentiableOperation {
   }
 
   public func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
-    Cost(
-      flops: 9 * Double(inputs[0].shape.count),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
+    Cost(flops: 9 * Double(inputs[0].shape.count), moving: inputs + outputs)
   }
 
   public var saved: SavedTensors { SavedTensors(inputs: [0, 1, 2], outputs: [1]) }

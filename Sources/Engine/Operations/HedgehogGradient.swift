@@ -72,9 +72,7 @@ struct HedgehogFeaturesGradient: Operation {
   }
 
   func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
-    Cost(
-      flops: 10 * Double(inputs[0].shape.count),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
+    Cost(flops: 10 * Double(inputs[0].shape.count), moving: inputs + outputs)
   }
 
   static var samples: [Sample] {

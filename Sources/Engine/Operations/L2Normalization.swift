@@ -78,9 +78,7 @@ public struct L2Normalization: DifferentiableOperation {
   }
 
   public func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
-    Cost(
-      flops: 3 * Double(inputs[0].shape.count),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
+    Cost(flops: 3 * Double(inputs[0].shape.count), moving: inputs + outputs)
   }
 
   public var saved: SavedTensors { SavedTensors(outputs: [0, 1]) }
@@ -165,9 +163,7 @@ struct L2NormalizationGradient: Operation {
   }
 
   func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
-    Cost(
-      flops: 5 * Double(inputs[0].shape.count),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
+    Cost(flops: 5 * Double(inputs[0].shape.count), moving: inputs + outputs)
   }
 
   static var samples: [Sample] {

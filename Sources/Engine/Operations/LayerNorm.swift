@@ -1,4 +1,4 @@
-public import Kernels
+import Kernels
 
 /// Layer normalization over the last axis, optionally of `x + residual`.
 ///
@@ -9,9 +9,10 @@ public import Kernels
 /// in a second pass, so that rows far from zero keep their precision.
 ///
 /// - SeeAlso: Ba, Kiros & Hinton, "Layer Normalization", 2016.
-public struct LayerNorm: DifferentiableOperation {
+public struct LayerNorm: NormOperation {
   public static let name = "layer_norm"
-  private let forward: NormForward
+  static let flops = 8.0
+  let forward: NormForward
 
   /// - Parameters:
   ///   - epsilon: Added to the variance, in units of x^2.
@@ -23,34 +24,6 @@ public struct LayerNorm: DifferentiableOperation {
       isCentered: true, epsilon: epsilon, weightOffset: 0, hasWeight: hasWeight, hasBias: hasBias,
       hasResidual: hasResidual)
   }
-
-  public var signature: String { forward.operands.signature() }
-
-  public func validate(_ inputs: [TensorType]) throws(ShapeError) {
-    try forward.validate(inputs, of: Self.name)
-  }
-
-  public func reference<Scalar: ReferenceScalar>(
-    _ inputs: [ReferenceTensor<Scalar>], _ outputs: inout [ReferenceTensor<Scalar>],
-  ) {
-    forward.reference(inputs, &outputs)
-  }
-
-  public func run(on device: HostDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    forward.run(on: device, inputs, outputs)
-  }
-
-  public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    try forward.run(on: device, inputs, outputs)
-  }
-
-  public func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
-    Cost(
-      flops: 8 * Double(outputs[0].shape.count),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
-  }
-
-  public var saved: SavedTensors { forward.saved }
 
   public func backward(_ context: GradientContext) {
     forward.backward(context) { LayerNormGradient(backward: $0) }
@@ -84,33 +57,10 @@ public struct LayerNorm: DifferentiableOperation {
 }
 
 /// The gradient of ``LayerNorm`` in one pass: dx [..., dim] and partial sums of the gradients of weight and bias.
-struct LayerNormGradient: Operation {
+struct LayerNormGradient: NormGradientOperation {
   static let name = "layer_norm_gradient"
+  static let flops = 12.0
   let backward: NormBackward
-
-  var signature: String { backward.operands.signature(blocks: backward.blocks) }
-
-  func validate(_ inputs: [TensorType]) throws(ShapeError) { try backward.validate(inputs, of: Self.name) }
-
-  func reference<Scalar: ReferenceScalar>(
-    _ inputs: [ReferenceTensor<Scalar>], _ outputs: inout [ReferenceTensor<Scalar>],
-  ) {
-    backward.reference(inputs, &outputs)
-  }
-
-  func run(on device: HostDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    backward.run(on: device, inputs, outputs)
-  }
-
-  func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    try backward.run(on: device, inputs, outputs)
-  }
-
-  func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
-    Cost(
-      flops: 12 * Double(outputs[0].shape.count),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
-  }
 
   static var samples: [Sample] { NormBackward.samples(isCentered: true) { LayerNormGradient(backward: $0) } }
 }

@@ -1,11 +1,11 @@
-public import Kernels
+import Kernels
 
 /// Cross-entropy of `hidden weight^T + bias` without ever keeping the logits [n, v].
 ///
 /// They are made for some rows at a time. See ``CrossEntropyOptions`` for the definition.
 /// This is the loss alone. Its backward makes the logits a second time; while training,
 /// ``LinearCrossEntropyWithGradient`` saves that.
-public struct LinearCrossEntropy: DifferentiableOperation {
+public struct LinearCrossEntropy: DifferentiableOperation, CrossEntropyOperation {
   public static let name = "linear_cross_entropy"
   public let options: CrossEntropyOptions
   public let hasBias: Bool
@@ -54,17 +54,7 @@ public struct LinearCrossEntropy: DifferentiableOperation {
     }
   }
 
-  public func run(on device: HostDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    try run(inputs, outputs, on: device)
-  }
-
-  public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    try run(inputs, outputs, on: device)
-  }
-
-  private func run(
-    _ inputs: [Tensor], _ outputs: [Tensor], on device: some CrossEntropyDevice & MatMulDevice,
-  ) throws {
+  func run(_ inputs: [Tensor], _ outputs: [Tensor], on device: some CrossEntropyDevice) throws {
     let head = ChunkedHead(
       options: options, hidden: inputs[0], weight: inputs[1], bias: hasBias ? inputs[2] : nil,
       chunkRows: chunkRows)
@@ -138,9 +128,7 @@ struct ChunkedHead {
 
   static func cost(_ inputs: [TensorType], _ outputs: [TensorType], products: Double) -> Cost {
     let logits = Double(inputs[0].shape[0]) * Double(inputs[1].shape[0])
-    return Cost(
-      flops: logits * (2 * products * Double(inputs[1].shape[1]) + 7),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
+    return Cost(flops: logits * (2 * products * Double(inputs[1].shape[1]) + 7), moving: inputs + outputs)
   }
 
   func forEachChunk(_ body: (CrossEntropyRows.Rows) throws -> Void) rethrows {
@@ -151,7 +139,7 @@ struct ChunkedHead {
 
   /// `logits = hidden weight^T + bias` of the chunk's rows.
   func makeLogits(
-    _ rows: CrossEntropyRows.Rows, in logits: Memory, on device: some CrossEntropyDevice & MatMulDevice,
+    _ rows: CrossEntropyRows.Rows, in logits: Memory, on device: some CrossEntropyDevice,
   ) throws {
     if let bias { try device.execute(RepeatRow(rows: rows.count), [bias], [tensor(rows, logits)]) }
     try device.multiply(

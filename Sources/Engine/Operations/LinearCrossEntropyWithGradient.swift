@@ -1,11 +1,13 @@
-public import Kernels
+import Kernels
 
 /// ``LinearCrossEntropy`` together with all its gradients.
 ///
 /// Each chunk's logits are made once, turned into their gradient in place and multiplied out at once.
 ///
 /// The gradients are those for the given cotangents; without any, for a cotangent of 1 of the loss.
-public struct LinearCrossEntropyWithGradient: DifferentiableOperation, AccumulatingOperation {
+public struct LinearCrossEntropyWithGradient: DifferentiableOperation, AccumulatingOperation,
+  CrossEntropyOperation
+{
   public static let name = "linear_cross_entropy_with_gradient"
 
   public enum WeightGradient: Sendable, Hashable {
@@ -82,17 +84,7 @@ public struct LinearCrossEntropyWithGradient: DifferentiableOperation, Accumulat
     }
   }
 
-  public func run(on device: HostDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    try run(inputs, outputs, on: device)
-  }
-
-  public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    try run(inputs, outputs, on: device)
-  }
-
-  private func run(
-    _ inputs: [Tensor], _ outputs: [Tensor], on device: some CrossEntropyDevice & MatMulDevice,
-  ) throws {
+  func run(_ inputs: [Tensor], _ outputs: [Tensor], on device: some CrossEntropyDevice) throws {
     let at = hiddenPosition
     let head = ChunkedHead(
       options: options, hidden: inputs[0], weight: inputs[1], bias: hasBias ? inputs[2] : nil,
@@ -121,7 +113,7 @@ public struct LinearCrossEntropyWithGradient: DifferentiableOperation, Accumulat
   /// From the gradient of a chunk's logits to those of hidden, weight and bias.
   private func multiply(
     _ rows: CrossEntropyRows.Rows, _ head: ChunkedHead, _ logits: Memory, _ outputs: [Tensor],
-    on device: some CrossEntropyDevice & MatMulDevice,
+    on device: some CrossEntropyDevice,
   ) throws {
     let start = rows.first * head.width
     try device.multiply(

@@ -56,7 +56,7 @@ public struct MatMul: DifferentiableOperation, AccumulatingOperation {
     let size = extents(inputs[0].shape, inputs[1].shape)
     return Cost(
       flops: 2 * Double(size.batch) * Double(size.m) * Double(size.n) * Double(size.k),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
+      moving: inputs + outputs)
   }
 
   /// Lengths of a product.

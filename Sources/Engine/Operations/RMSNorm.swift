@@ -1,4 +1,4 @@
-public import Kernels
+import Kernels
 
 /// Root-mean-square normalization over the last axis, optionally of `x + residual`.
 ///
@@ -11,9 +11,10 @@ public import Kernels
 /// A zero row yields a zero row; its gradient is large but finite.
 ///
 /// - SeeAlso: Zhang & Sennrich, "Root Mean Square Layer Normalization", 2019.
-public struct RMSNorm: DifferentiableOperation {
+public struct RMSNorm: NormOperation {
   public static let name = "rms_norm"
-  private let forward: NormForward
+  static let flops = 4.0
+  let forward: NormForward
 
   /// - Parameters:
   ///   - epsilon: Added to the mean of squares, in units of x^2.
@@ -25,34 +26,6 @@ public struct RMSNorm: DifferentiableOperation {
       isCentered: false, epsilon: epsilon, weightOffset: weightOffset, hasWeight: hasWeight, hasBias: false,
       hasResidual: hasResidual)
   }
-
-  public var signature: String { forward.operands.signature() }
-
-  public func validate(_ inputs: [TensorType]) throws(ShapeError) {
-    try forward.validate(inputs, of: Self.name)
-  }
-
-  public func reference<Scalar: ReferenceScalar>(
-    _ inputs: [ReferenceTensor<Scalar>], _ outputs: inout [ReferenceTensor<Scalar>],
-  ) {
-    forward.reference(inputs, &outputs)
-  }
-
-  public func run(on device: HostDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    forward.run(on: device, inputs, outputs)
-  }
-
-  public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    try forward.run(on: device, inputs, outputs)
-  }
-
-  public func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
-    Cost(
-      flops: 4 * Double(outputs[0].shape.count),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
-  }
-
-  public var saved: SavedTensors { forward.saved }
 
   public func backward(_ context: GradientContext) {
     forward.backward(context) { RMSNormGradient(backward: $0) }
@@ -90,33 +63,10 @@ public struct RMSNorm: DifferentiableOperation {
 }
 
 /// The gradient of ``RMSNorm`` in one pass: dx [..., dim] and partial sums of the weight's gradient.
-struct RMSNormGradient: Operation {
+struct RMSNormGradient: NormGradientOperation {
   static let name = "rms_norm_gradient"
+  static let flops = 9.0
   let backward: NormBackward
-
-  var signature: String { backward.operands.signature(blocks: backward.blocks) }
-
-  func validate(_ inputs: [TensorType]) throws(ShapeError) { try backward.validate(inputs, of: Self.name) }
-
-  func reference<Scalar: ReferenceScalar>(
-    _ inputs: [ReferenceTensor<Scalar>], _ outputs: inout [ReferenceTensor<Scalar>],
-  ) {
-    backward.reference(inputs, &outputs)
-  }
-
-  func run(on device: HostDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    backward.run(on: device, inputs, outputs)
-  }
-
-  func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    try backward.run(on: device, inputs, outputs)
-  }
-
-  func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
-    Cost(
-      flops: 9 * Double(outputs[0].shape.count),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
-  }
 
   static var samples: [Sample] { NormBackward.samples(isCentered: false) { RMSNormGradient(backward: $0) } }
 }

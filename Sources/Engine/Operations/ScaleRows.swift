@@ -60,9 +60,7 @@ public struct RowDots: DifferentiableOperation {
   public var signature: String { "a [rows, dim], b [rows, dim] > y [rows]" }
 
   public func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
-    Cost(
-      flops: 2 * Double(inputs[0].shape.count),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
+    Cost(flops: 2 * Double(inputs[0].shape.count), moving: inputs + outputs)
   }
 
   public func reference<Scalar: ReferenceScalar>(

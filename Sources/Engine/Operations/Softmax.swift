@@ -117,9 +117,7 @@ struct SoftmaxGradient: Operation {
   }
 
   func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
-    Cost(
-      flops: 4 * Double(inputs[0].shape.count),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
+    Cost(flops: 4 * Double(inputs[0].shape.count), moving: inputs + outputs)
   }
 
   static var samples: [Sample] {

@@ -75,9 +75,7 @@ public struct Pointwise: DifferentiableOperation, Hashable {
       case .unary, .binary, .select: true
       }
     }
-    return Cost(
-      flops: Double(arithmetic) * Double(outputs.first?.shape.count ?? 0),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
+    return Cost(flops: Double(arithmetic) * Double(outputs.first?.shape.count ?? 0), moving: inputs + outputs)
   }
 
   public func reference<Scalar: ReferenceScalar>(

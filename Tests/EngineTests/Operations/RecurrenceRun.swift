@@ -54,23 +54,24 @@ struct RecurrenceRun {
     }
     let last = parts[parts.count - 1]
     let cotangents =
-      parts.map { slice(cotangent, $0.tokens, as: problem.outputShape, on: device) }
+      parts.map { RunValues.slice(cotangent, $0.tokens, of: problem.outputShape, on: device) }
       + [Tensor(finalCotangent, shape: problem.stateShape, on: device)]
     let gradients = tape.gradients(
       of: parts.map(\.output) + [last.state], with: cotangents, for: parts.flatMap(\.inputs) + [first])
     let count = problem.operands.count
     let joined = try problem.operands.indices.map { input in
       let shape = problem.inputs[input].type.shape
-      if isShared(input) { return try doubles(gradients[input], on: device) }
-      return join(
-        try parts.indices.map { try doubles(gradients[$0 * count + input], on: device) },
-        parts.map(\.tokens), as: shape)
+      if isShared(input) { return try RunValues.read(gradients[input], on: device) }
+      return RunValues.join(
+        try parts.indices.map { try RunValues.read(gradients[$0 * count + input], on: device) },
+        parts.map(\.tokens), of: shape)
     }
     return Results(
-      output: join(
-        try parts.map { try doubles($0.output, on: device) }, parts.map(\.tokens), as: problem.outputShape),
-      state: try doubles(last.state, on: device),
-      gradients: joined + [try doubles(gradients[gradients.count - 1], on: device)])
+      output: RunValues.join(
+        try parts.map { try RunValues.read($0.output, on: device) }, parts.map(\.tokens),
+        of: problem.outputShape),
+      state: try RunValues.read(last.state, on: device),
+      gradients: joined + [try RunValues.read(gradients[gradients.count - 1], on: device)])
   }
 
   private struct Part {
@@ -85,7 +86,7 @@ struct RecurrenceRun {
   ) -> Part {
     let operands = problem.inputs.enumerated().map { index, input in
       guard isShared(index) else {
-        return tape.watch(slice(inputs[index], tokens, as: input.type.shape, on: tape.device))
+        return tape.watch(RunValues.slice(inputs[index], tokens, of: input.type.shape, on: tape.device))
       }
       return shared?[index]
         ?? tape.watch(Tensor(inputs[index], shape: input.type.shape, on: tape.device))
@@ -104,32 +105,4 @@ struct RecurrenceRun {
 
   /// Whether an input has no time axis, so that all parts read the same.
   private func isShared(_ input: Int) -> Bool { problem.inputs[input].type.shape.rank == 1 }
-
-  /// Tokens of a tensor [batch, time, ...].
-  private func slice(_ values: [Float], _ tokens: Range<Int>, as shape: Shape, on device: any OperationDevice)
-    -> Tensor
-  {
-    let width = shape.count / (shape[0] * shape[1])
-    let cut = (0..<shape[0]).flatMap { batch in
-      values[(batch * shape[1] + tokens.lowerBound) * width..<(batch * shape[1] + tokens.upperBound) * width]
-    }
-    return Tensor(
-      cut, shape: Shape([shape[0], tokens.count] + shape.dimensions.dropFirst(2)), on: device)
-  }
-
-  /// What ``slice(_:_:as:on:)`` cut.
-  private func join(_ parts: [[Double]], _ ranges: [Range<Int>], as shape: Shape) -> [Double] {
-    let width = shape.count / (shape[0] * shape[1])
-    return (0..<shape[0]).flatMap { batch in
-      zip(parts, ranges).flatMap { values, tokens in
-        values[batch * tokens.count * width..<(batch + 1) * tokens.count * width]
-      }
-    }
-  }
-
-  private func doubles(_ tensor: Tensor?, on device: any OperationDevice) throws -> [Double] {
-    guard let tensor else { return [] }
-    if let device = device as? ReferenceDevice<Double> { return device.values(tensor.memory) }
-    return try tensor.floats(on: device).map(Double.init)
-  }
 }

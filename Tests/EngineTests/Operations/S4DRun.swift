@@ -45,6 +45,7 @@ struct S4DRun {
     index == 0 || index == 5 ? [channels] : [channels, states]
   }
   private var stateShape: Shape { [batch, channels, states] }
+  private var inputShape: Shape { [batch, time, channels] }
 
   /// In the order of ``names``.
   typealias Results = [[Double]]
@@ -69,7 +70,7 @@ struct S4DRun {
     let bounds = [0] + places + [time]
     let parts = zip(bounds, bounds.dropFirst()).map { $0..<$1 }
     for tokens in parts {
-      let part = tape.watch(slice(u, tokens, on: device))
+      let part = tape.watch(RunValues.slice(u, tokens, of: inputShape, on: device))
       let ids = documents.map { numbers in
         Tensor(
           (0..<batch).flatMap { _ in numbers[tokens] }, shape: [batch, tokens.count], on: device)
@@ -83,18 +84,19 @@ struct S4DRun {
     }
     let finals = hasState ? finalCotangents.map { Tensor($0, shape: stateShape, on: device) } : []
     let gradients = tape.gradients(
-      of: outputs + (hasState ? state : []), with: parts.map { slice(cotangent, $0, on: device) } + finals,
+      of: outputs + (hasState ? state : []),
+      with: parts.map { RunValues.slice(cotangent, $0, of: inputShape, on: device) } + finals,
       for: inputs + own + starts)
-    let du = try gradients.prefix(parts.count).map { try doubles($0, on: device) }
-    return try [join(try outputs.map { try doubles($0, on: device) }, parts)]
-      + state.map { try doubles($0, on: device) } + [join(du, parts)]
-      + gradients.dropFirst(parts.count).map { try doubles($0, on: device) }
+    let du = try gradients.prefix(parts.count).map { try RunValues.read($0, on: device) }
+    return try [RunValues.join(try outputs.map { try RunValues.read($0, on: device) }, parts, of: inputShape)]
+      + state.map { try RunValues.read($0, on: device) } + [RunValues.join(du, parts, of: inputShape)]
+      + gradients.dropFirst(parts.count).map { try RunValues.read($0, on: device) }
   }
 
   /// The same from zero states as one long convolution; without final states.
   func convolution(on device: any OperationDevice) throws -> Results {
     let tape = Tape(on: device, isRecording: true)
-    let input = tape.watch(slice(u, 0..<time, on: device))
+    let input = tape.watch(Tensor(u, shape: inputShape, on: device))
     let own = parameters.indices.map {
       tape.watch(Tensor(parameters[$0], shape: shape(ofParameter: $0), on: device))
     }
@@ -104,31 +106,7 @@ struct S4DRun {
         logTimeStep: own[0], logNegativeReal: own[1], imaginary: own[2], outputReal: own[3],
         outputImaginary: own[4], skip: own[5]))
     let gradients = tape.gradients(
-      of: [y], with: [slice(cotangent, 0..<time, on: device)], for: [input] + own)
-    return try [doubles(y, on: device)] + gradients.map { try doubles($0, on: device) }
-  }
-
-  /// Tokens of a tensor [batch, time, channels].
-  private func slice(_ values: [Float], _ tokens: Range<Int>, on device: any OperationDevice) -> Tensor {
-    let cut = (0..<batch).flatMap { sequence in
-      values[
-        (sequence * time + tokens.lowerBound) * channels..<(sequence * time + tokens.upperBound) * channels]
-    }
-    return Tensor(cut, shape: [batch, tokens.count, channels], on: device)
-  }
-
-  /// What ``slice(_:_:on:)`` cut.
-  private func join(_ parts: [[Double]], _ ranges: [Range<Int>]) -> [Double] {
-    (0..<batch).flatMap { sequence in
-      zip(parts, ranges).flatMap { values, tokens in
-        values[sequence * tokens.count * channels..<(sequence + 1) * tokens.count * channels]
-      }
-    }
-  }
-
-  private func doubles(_ tensor: Tensor?, on device: any OperationDevice) throws -> [Double] {
-    guard let tensor else { return [] }
-    if let device = device as? ReferenceDevice<Double> { return device.values(tensor.memory) }
-    return try tensor.floats(on: device).map(Double.init)
+      of: [y], with: [Tensor(cotangent, shape: inputShape, on: device)], for: [input] + own)
+    return try [RunValues.read(y, on: device)] + gradients.map { try RunValues.read($0, on: device) }
   }
 }

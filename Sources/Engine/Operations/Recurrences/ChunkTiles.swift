@@ -42,6 +42,11 @@ struct ChunkTiles: Hashable {
 
   /// Work-groups of the kernels without tiles that cover so many elements.
   func groups(_ count: Int) -> Int { (count + items - 1) / items }
+
+  /// Those that go token by token: the columns of every head's state.
+  func stepGroups(_ size: RecurrenceExtents) -> Geometry {
+    .groups(groups(size.valueWidth), 1, size.batch * size.heads)
+  }
 }
 
 extension RecurrenceExtents {

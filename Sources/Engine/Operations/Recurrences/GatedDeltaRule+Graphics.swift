@@ -13,10 +13,9 @@ private struct DeltaChunks {
 
   init(_ operation: GatedDeltaRule, on device: OpenCLDevice, _ inputs: [Tensor]) throws {
     chunks = try ChunkLaunch(
-      RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape),
+      operation.extents(inputs),
       gates: operation.hasGate ? inputs[4].memory : nil, gatesByToken: true,
-      documents: operation.documents(inputs),
-      on: device)
+      documents: operation.documents(inputs), on: device)
     key = ChunkLaunch.Rows(inputs[1])
     betas = inputs[3].memory
     system = try chunks.scores(key, key, isStrict: true)
@@ -111,15 +110,11 @@ private struct DeltaChunks {
 
 extension GatedDeltaRule: TiledRecurrence {
   func runTiled(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    guard inputs[0].shape[1] > ChunkConfiguration.longestStep else {
-      return try runSteps(on: device, inputs, outputs)
-    }
     let launch = try DeltaChunks(self, on: device, inputs)
     let query = ChunkLaunch.Rows(inputs[0])
     let keyErrors = try launch.solved(launch.key)
     let (states, errors) = try launch.statesAndErrors(
-      .init(inputs[2]), keyErrors: keyErrors,
-      initial: initialState(inputs), final: outputs[1].memory)
+      .init(inputs[2]), keyErrors: keyErrors, initial: initialState(inputs), final: outputs[1].memory)
     try launch.scale(errors, to: errors.memory)
     let scores = try launch.chunks.scores(query, launch.key, scale: options.scale)
     try launch.chunks.rows(
@@ -127,9 +122,8 @@ extension GatedDeltaRule: TiledRecurrence {
       to: .init(outputs[0]))
   }
 
-  private func runSteps(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-    let (initial, documents) = options.extras(of: inputs, from: operands.count)
+  func runTiledSteps(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
+    let size = extents(inputs)
     let tiles = ChunkTiles(for: device.description)
     let kernel:
       Kernel<
@@ -138,10 +132,10 @@ extension GatedDeltaRule: TiledRecurrence {
       > = try tiles.kernel("delta_step", in: "delta_tiled", keyWidth: size.width, on: device)
     kernel(
       Buffer(inputs[0].memory), Buffer(inputs[1].memory), Buffer(inputs[2].memory), Buffer(inputs[3].memory),
-      Buffer(hasGate ? inputs[4].memory : nil), Buffer(documents?.memory), Buffer(initial?.memory),
+      Buffer(hasGate ? inputs[4].memory : nil), Buffer(documents(inputs)), Buffer(initialState(inputs)),
       Buffer(outputs[0].memory), Buffer(outputs[1].memory), Int32(size.time), Int32(size.heads),
       Int32(size.keyHeads), Int32(size.width), Int32(size.valueWidth), options.scale,
-      over: .groups(tiles.groups(size.valueWidth), 1, size.batch * size.heads))
+      over: tiles.stepGroups(size))
   }
 }
 
@@ -159,8 +153,7 @@ extension GatedDeltaRule {
     )
     let keyErrors = try launch.solved(key)
     let (states, errors) = try launch.statesAndErrors(
-      .init(inputs[2]), keyErrors: keyErrors,
-      initial: initialState(inputs), final: nil)
+      .init(inputs[2]), keyErrors: keyErrors, initial: initialState(inputs), final: nil)
     let scores = try chunks.scores(query, key, scale: scale)
 
     // Z and the states' gradients

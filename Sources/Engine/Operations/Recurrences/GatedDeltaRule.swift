@@ -116,11 +116,9 @@ extension Tape {
     query: Tensor, key: Tensor, value: Tensor, beta: Tensor, gate: Tensor? = nil, scale: Float,
     initialState: Tensor? = nil, documents: Tensor? = nil,
   ) -> (output: Tensor, finalState: Tensor) {
-    let options = RecurrenceOptions(
-      scale: scale, hasInitialState: initialState != nil, hasDocuments: documents != nil)
-    let outputs = apply(
-      GatedDeltaRule(hasGate: gate != nil, options),
-      [query, key, value, beta] + [gate, initialState, documents].compactMap { $0 })
-    return (outputs[0], outputs[1])
+    recurrence(
+      [query, key, value, beta] + [gate].compactMap { $0 }, scale: scale, initialState: initialState,
+      documents: documents
+    ) { GatedDeltaRule(hasGate: gate != nil, $0) }
   }
 }

@@ -17,7 +17,7 @@ private struct VectorGateChunks {
   let carries: Memory
 
   init(_ operation: GatedLinearAttention, on device: OpenCLDevice, _ inputs: [Tensor]) throws {
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
+    let size = operation.extents(inputs)
     chunks = try ChunkLaunch(
       size, gates: nil, gatesByToken: true, documents: operation.documents(inputs), on: device)
     tiles = ChunkTiles(for: device.description, operands: 6)
@@ -116,23 +116,17 @@ private struct VectorGateChunks {
 
 extension GatedLinearAttention: TiledRecurrence {
   func runTiled(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    guard inputs[0].shape[1] > ChunkConfiguration.longestStep else {
-      return try runSteps(on: device, inputs, outputs)
-    }
     let launch = try VectorGateChunks(self, on: device, inputs)
     let value = ChunkLaunch.Rows(inputs[2])
-    let states = try launch.states(
-      value, from: initialState(inputs),
-      to: outputs[1].memory)
+    let states = try launch.states(value, from: initialState(inputs), to: outputs[1].memory)
     let scores = try launch.scores(inputs, scale: options.scale)
     try launch.chunks.rows(
       .init(x: launch.query, states: states, scale: options.scale), .init(scores: scores, y: value),
       to: .init(outputs[0]))
   }
 
-  private func runSteps(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-    let (initial, documents) = options.extras(of: inputs, from: operands.count)
+  func runTiledSteps(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
+    let size = extents(inputs)
     let tiles = ChunkTiles(for: device.description, operands: 6)
     let kernel:
       Kernel<
@@ -141,10 +135,10 @@ extension GatedLinearAttention: TiledRecurrence {
       > = try tiles.kernel("vector_step", in: "vector_gate_tiled", on: device)
     kernel(
       Buffer(inputs[0].memory), Buffer(inputs[1].memory), Buffer(inputs[2].memory), Buffer(inputs[3].memory),
-      Buffer(documents?.memory), Buffer(initial?.memory), Buffer(outputs[0].memory),
+      Buffer(documents(inputs)), Buffer(initialState(inputs)), Buffer(outputs[0].memory),
       Buffer(outputs[1].memory), Int32(size.time), Int32(size.heads), Int32(size.width),
       Int32(size.valueWidth), options.scale,
-      over: .groups(tiles.groups(size.valueWidth), 1, size.batch * size.heads))
+      over: tiles.stepGroups(size))
   }
 }
 
@@ -160,9 +154,7 @@ extension GatedLinearAttention {
     let states = try launch.states(value, from: initialState(inputs), to: nil)
     let gradients = chunks.makeStates(dq.width, value.width)
     try chunks.addOuter(launch.query, cotangent, side: .start, scale: scale, to: gradients)
-    try launch.scan(
-      gradients, side: .start, from: cotangents.final,
-      to: cotangents.initialGradient)
+    try launch.scan(gradients, side: .start, from: cotangents.final, to: cotangents.initialGradient)
     try chunks.rows(
       .init(x: launch.key, states: gradients),
       .init(scores: launch.scores(inputs, scale: scale), y: cotangent), side: .end, to: .init(outputs[2]))

@@ -81,28 +81,15 @@ extension Tape {
     query: Tensor, key: Tensor, value: Tensor, gate: Tensor, scale: Float, initialState: Tensor? = nil,
     documents: Tensor? = nil,
   ) -> (output: Tensor, finalState: Tensor) {
-    let options = RecurrenceOptions(
-      scale: scale, hasInitialState: initialState != nil, hasDocuments: documents != nil)
-    let outputs = apply(
-      GatedLinearAttention(options),
-      [query, key, value, gate] + [initialState, documents].compactMap { $0 })
-    return (outputs[0], outputs[1])
+    recurrence(
+      [query, key, value, gate], scale: scale, initialState: initialState, documents: documents
+    ) { GatedLinearAttention($0) }
   }
 }
 
 extension GatedLinearAttention {
   public static var samples: [Sample] {
-    [
-      sample("t5 k4 v8", .init(time: 5, width: 4, valueWidth: 8)),
-      sample("step t1 state", .init(time: 1, width: 20, valueWidth: 33, heads: 2, batch: 2, initial: true)),
-      sample("step t3 documents", .init(time: 3, width: 4, valueWidth: 16, documents: 1)),
-      sample("t64 two sequences", .init(time: 64, width: 5, valueWidth: 4, heads: 2, batch: 2)),
-      sample("t65 k16 v16 state", .init(time: 65, width: 16, valueWidth: 16, initial: true)),
-      sample("t33 odd widths", .init(time: 33, width: 7, valueWidth: 19, heads: 3)),
-      sample("t129 documents", .init(time: 129, width: 4, valueWidth: 6, initial: true, documents: 7)),
-      sample("t40 long documents", .init(time: 40, width: 4, valueWidth: 4, documents: 23)),
-      sample(
-        "t20 documents of one token", .init(time: 20, width: 4, valueWidth: 4, initial: true, documents: 1)),
+    RecurrenceSample.usual.map { sample($0.label, $0.sample) } + [
       sample("t130 near one", .init(time: 130, width: 4, valueWidth: 4), .uniform(-1e-5...0)),
       sample("t70 strong", .init(time: 70, width: 6, valueWidth: 4, initial: true), .uniform(-8 ... -2)),
       sample("t37 mixed", .init(time: 37, width: 4, valueWidth: 4), .values(mixedGates(37 * 4))),

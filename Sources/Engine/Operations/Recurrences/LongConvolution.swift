@@ -46,12 +46,9 @@ public struct LongConvolution: DifferentiableOperation {
     }
     let (time, channels) = (inputs[0].shape[1], inputs[0].shape[2])
     let blocks = (time + Self.block - 1) / Self.block
-    device.threads.forRanges(ChannelLaunch.host(inputs[0].shape).groups * blocks, grain: 1) { range in
-      for group in range {
-        nibble_select_group(UInt(group))
-        nibble_long_convolution()(
-          from[0], from[1], to[0], Int32(time), Int32(channels), Int32(Self.block), isReversed ? 1 : 0)
-      }
+    device.threads.forGroups(ChannelLaunch.host(inputs[0].shape).groups * blocks) {
+      nibble_long_convolution()(
+        from[0], from[1], to[0], Int32(time), Int32(channels), Int32(Self.block), isReversed ? 1 : 0)
     }
   }
 
@@ -68,9 +65,7 @@ public struct LongConvolution: DifferentiableOperation {
 
   public func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
     let x = inputs[0].shape
-    return Cost(
-      flops: Double(x.count) * Double(x[1] + 1),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
+    return Cost(flops: Double(x.count) * Double(x[1] + 1), moving: inputs + outputs)
   }
 
   public var saved: SavedTensors { SavedTensors(inputs: [0, 1]) }
@@ -135,12 +130,9 @@ struct LongConvolutionFilterGradient: Operation {
     }
     let shape = inputs[0].shape
     let (batch, time, channels) = (shape[0], shape[1], shape[2])
-    device.threads.forRanges(groups(ChannelLaunch.host(shape), shape), grain: 1) { range in
-      for group in range {
-        nibble_select_group(UInt(group))
-        nibble_long_convolution_filter()(
-          from[0], from[1], to[0], Int32(batch), Int32(time), Int32(channels), Int32(LongConvolution.block))
-      }
+    device.threads.forGroups(groups(ChannelLaunch.host(shape), shape)) {
+      nibble_long_convolution_filter()(
+        from[0], from[1], to[0], Int32(batch), Int32(time), Int32(channels), Int32(LongConvolution.block))
     }
   }
 

@@ -97,29 +97,16 @@ extension Tape {
     receptance: Tensor, logDecay: Tensor, key: Tensor, value: Tensor, removal: Tensor, replacement: Tensor,
     scale: Float = 1, initialState: Tensor? = nil, documents: Tensor? = nil,
   ) -> (output: Tensor, finalState: Tensor) {
-    let options = RecurrenceOptions(
-      scale: scale, hasInitialState: initialState != nil, hasDocuments: documents != nil)
-    let outputs = apply(
-      RWKV7(options),
-      [receptance, logDecay, key, removal, replacement, value]
-        + [initialState, documents].compactMap { $0 })
-    return (outputs[0], outputs[1])
+    recurrence(
+      [receptance, logDecay, key, removal, replacement, value], scale: scale, initialState: initialState,
+      documents: documents
+    ) { RWKV7($0) }
   }
 }
 
 extension RWKV7 {
   public static var samples: [Sample] {
-    [
-      sample("t5 k4 v8", .init(time: 5, width: 4, valueWidth: 8)),
-      sample("step t1 state", .init(time: 1, width: 20, valueWidth: 33, heads: 2, batch: 2, initial: true)),
-      sample("step t3 documents", .init(time: 3, width: 4, valueWidth: 16, documents: 1)),
-      sample("t64 two sequences", .init(time: 64, width: 5, valueWidth: 4, heads: 2, batch: 2)),
-      sample("t65 k16 v16 state", .init(time: 65, width: 16, valueWidth: 16, initial: true)),
-      sample("t33 odd widths", .init(time: 33, width: 7, valueWidth: 19, heads: 3)),
-      sample("t129 documents", .init(time: 129, width: 4, valueWidth: 6, initial: true, documents: 7)),
-      sample("t40 long documents", .init(time: 40, width: 4, valueWidth: 4, documents: 23)),
-      sample(
-        "t20 documents of one token", .init(time: 20, width: 4, valueWidth: 4, initial: true, documents: 1)),
+    RecurrenceSample.usual.map { sample($0.label, $0.sample) } + [
       sample("t70 slow decay", .init(time: 70, width: 4, valueWidth: 4), -1e-4...0),
       // Gradients of decays are sums of differences q dq - k dk, which cancel where a channel is about to be forgotten.
       sample("t37 strong decay", .init(time: 37, width: 6, valueWidth: 4, initial: true), -8...0),

@@ -75,7 +75,7 @@ extension Recurrence {
   public func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
     Cost(
       flops: Self.statePasses.forward * extents(inputs.map(\.shape)).flopsPerStatePass,
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
+      moving: inputs + outputs)
   }
 
   public var saved: SavedTensors { SavedTensors(inputs: Set(0..<operands.count + options.extraCount)) }

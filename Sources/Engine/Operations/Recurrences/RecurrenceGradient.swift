@@ -42,7 +42,7 @@ struct RecurrenceGradient<Forward: Recurrence>: Operation {
   func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
     Cost(
       flops: Forward.statePasses.backward * forward.extents(inputs.map(\.shape)).flopsPerStatePass,
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
+      moving: inputs + outputs)
   }
 
   /// The forward's samples with cotangents, every other one with a cotangent of the final state.

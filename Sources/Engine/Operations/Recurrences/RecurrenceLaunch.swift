@@ -72,11 +72,8 @@ private struct RecurrenceLaunch {
     // The threads only read it.
     nonisolated(unsafe) let shared = pointers
     let (sizes, integers) = (sizes.map { UInt($0) }, integers.map { Int32($0) })
-    device.threads.forRanges(groups, grain: grain) { [host, scale] range in
-      for group in range {
-        nibble_select_group(UInt(group))
-        host()(shared, sizes, integers, scale)
-      }
+    device.threads.forGroups(groups, grain: grain) { [host, scale] in
+      host()(shared, sizes, integers, scale)
     }
     // Scratch memory lives until the threads are done.
     withExtendedLifetime(memories) {}
@@ -91,7 +88,10 @@ extension Recurrence {
 
   public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
     if device.description.kernelStyle == .graphics, let tiled {
-      return try tiled.runTiled(on: device, inputs, outputs)
+      let isShort = extents(inputs.map(\.shape)).time <= ChunkConfiguration.longestStep
+      return isShort
+        ? try tiled.runTiledSteps(on: device, inputs, outputs)
+        : try tiled.runTiled(on: device, inputs, outputs)
     }
     let configuration = device.configuration(ChunkConfiguration.self, for: Self.kernels.name)
     let units = device.description.computeUnits

@@ -37,3 +37,19 @@ public struct RecurrenceOptions: Sendable, Hashable {
     return documents[batch * times + time] != documents[batch * times + time - 1]
   }
 }
+
+extension Tape {
+  /// Runs a recurrence with the optional operands that are there.
+  ///
+  /// - Parameter operands: Those in front of the optional ones.
+  /// - Returns: The output [batch, time, heads, v] and the state behind the last token.
+  func recurrence<Forward: Recurrence>(
+    _ operands: [Tensor], scale: Float, initialState: Tensor?, documents: Tensor?,
+    _ make: (RecurrenceOptions) -> Forward,
+  ) -> (output: Tensor, finalState: Tensor) {
+    let options = RecurrenceOptions(
+      scale: scale, hasInitialState: initialState != nil, hasDocuments: documents != nil)
+    let outputs = apply(make(options), operands + [initialState, documents].compactMap { $0 })
+    return (outputs[0], outputs[1])
+  }
+}

@@ -22,6 +22,24 @@ struct RecurrenceSample {
       query: [batch, time, groups ?? heads, width], value: [batch, time, heads, valueWidth])
   }
 
+  /// What every recurrence with a decay per key channel meets.
+  static let usual: [(label: String, sample: RecurrenceSample)] = [
+    ("t5 k4 v8", RecurrenceSample(time: 5, width: 4, valueWidth: 8)),
+    (
+      "step t1 state", RecurrenceSample(time: 1, width: 20, valueWidth: 33, heads: 2, batch: 2, initial: true)
+    ),
+    ("step t3 documents", RecurrenceSample(time: 3, width: 4, valueWidth: 16, documents: 1)),
+    ("t64 two sequences", RecurrenceSample(time: 64, width: 5, valueWidth: 4, heads: 2, batch: 2)),
+    ("t65 k16 v16 state", RecurrenceSample(time: 65, width: 16, valueWidth: 16, initial: true)),
+    ("t33 odd widths", RecurrenceSample(time: 33, width: 7, valueWidth: 19, heads: 3)),
+    ("t129 documents", RecurrenceSample(time: 129, width: 4, valueWidth: 6, initial: true, documents: 7)),
+    ("t40 long documents", RecurrenceSample(time: 40, width: 4, valueWidth: 4, documents: 23)),
+    (
+      "t20 documents of one token",
+      RecurrenceSample(time: 20, width: 4, valueWidth: 4, initial: true, documents: 1)
+    ),
+  ]
+
   /// Gates that end the memory between ordinary ones.
   static func nearZeroGates(_ count: Int) -> Sample.Fill {
     .values(

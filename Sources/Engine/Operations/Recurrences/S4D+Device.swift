@@ -66,12 +66,9 @@ struct S4DLaunch {
   func system(on device: HostDevice, _ inputs: [Tensor]) -> Memory? {
     let memory = device.allocate(systemFloats, of: .float32)
     guard let from = FloatArrays(inputs.prefix(6).map(\.memory) + [memory]) else { return nil }
-    device.threads.forRanges(systemGroups, grain: 16) { range in
-      for group in range {
-        nibble_select_group(UInt(group))
-        nibble_s4d_discretize()(
-          from[1], from[2], from[3], from[4], from[5], from[6], channelNumber, stateNumber)
-      }
+    device.threads.forGroups(systemGroups, grain: 16) {
+      nibble_s4d_discretize()(
+        from[1], from[2], from[3], from[4], from[5], from[6], channelNumber, stateNumber)
     }
     return memory
   }
@@ -112,13 +109,10 @@ extension S4D {
     else { return }
     defer { withExtendedLifetime((system, scratch)) {} }
     let ids = extras.documents.flatMap { HostArray<Int32>($0.memory) }
-    device.threads.forRanges(launch.channels.groups, grain: 1) { range in
-      for group in range {
-        nibble_select_group(UInt(group))
-        nibble_s4d_forward()(
-          arrays[0], ids?.pointer, arrays[1], arrays[2], arrays.optional(3), arrays.optional(4), arrays[5],
-          arrays[6], arrays[7], arrays[8], launch.timeNumber, launch.channelNumber, launch.stateNumber)
-      }
+    device.threads.forGroups(launch.channels.groups) {
+      nibble_s4d_forward()(
+        arrays[0], ids?.pointer, arrays[1], arrays[2], arrays.optional(3), arrays.optional(4), arrays[5],
+        arrays[6], arrays[7], arrays[8], launch.timeNumber, launch.channelNumber, launch.stateNumber)
     }
   }
 }

@@ -74,9 +74,7 @@ public struct S4D: DifferentiableOperation {
   }
 
   public func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
-    Cost(
-      flops: Double(inputs[0].shape.count) * Double(14 * inputs[2].shape[1] + 2),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
+    Cost(flops: Double(inputs[0].shape.count) * Double(14 * inputs[2].shape[1] + 2), moving: inputs + outputs)
   }
 
   public var saved: SavedTensors { SavedTensors(inputs: Set(0..<operandCount)) }

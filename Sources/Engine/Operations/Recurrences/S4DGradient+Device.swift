@@ -56,22 +56,16 @@ extension S4DGradient {
     else { return }
     defer { withExtendedLifetime((system, sums, scratch)) {} }
     let ids = operands.documents.flatMap { HostArray<Int32>($0.memory) }
-    device.threads.forRanges(launch.channels.groups, grain: 1) { range in
-      for group in range {
-        nibble_select_group(UInt(group))
-        nibble_s4d_backward()(
-          from[0], ids?.pointer, own[0], from[6], from.optional(7), from.optional(8), from[9],
-          from.optional(10), from.optional(11), to[0], to.optional(7), to.optional(8), own[1], own[2],
-          launch.timeNumber, launch.channelNumber, launch.stateNumber)
-      }
+    device.threads.forGroups(launch.channels.groups) {
+      nibble_s4d_backward()(
+        from[0], ids?.pointer, own[0], from[6], from.optional(7), from.optional(8), from[9],
+        from.optional(10), from.optional(11), to[0], to.optional(7), to.optional(8), own[1], own[2],
+        launch.timeNumber, launch.channelNumber, launch.stateNumber)
     }
-    device.threads.forRanges(launch.channels.across, grain: 1) { range in
-      for group in range {
-        nibble_select_group(UInt(group))
-        nibble_s4d_finish()(
-          from[1], from[2], from[3], own[0], own[1], to[1], to[2], to[3], to[4], to[5], to[6],
-          launch.batchNumber, launch.channelNumber, launch.stateNumber)
-      }
+    device.threads.forGroups(launch.channels.across) {
+      nibble_s4d_finish()(
+        from[1], from[2], from[3], own[0], own[1], to[1], to[2], to[3], to[4], to[5], to[6],
+        launch.batchNumber, launch.channelNumber, launch.stateNumber)
     }
   }
 }

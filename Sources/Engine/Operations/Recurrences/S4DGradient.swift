@@ -93,8 +93,6 @@ struct S4DGradient: Operation {
   }
 
   func cost(_ inputs: [TensorType], _ outputs: [TensorType]) -> Cost {
-    Cost(
-      flops: Double(inputs[0].shape.count) * Double(52 * inputs[2].shape[1] + 4),
-      bytes: (inputs + outputs).reduce(0) { $0 + Double($1.byteCount) })
+    Cost(flops: Double(inputs[0].shape.count) * Double(52 * inputs[2].shape[1] + 4), moving: inputs + outputs)
   }
 }

@@ -4,15 +4,13 @@ import Kernels
 
 extension ScalarGatedLinearAttention: TiledRecurrence {
   func runTiled(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-    guard size.time > ChunkConfiguration.longestStep else { return try runSteps(on: device, inputs, outputs) }
+    let size = extents(inputs)
     let chunks = try chunks(size, on: device, inputs)
     let (query, key) = (ChunkLaunch.Rows(inputs[0]), ChunkLaunch.Rows(inputs[1]))
     let value = ChunkLaunch.Rows(inputs[2])
     let states = chunks.makeStates(size.width, size.valueWidth)
     try chunks.addOuter(key, value, to: states)
-    try chunks.scan(
-      states, from: initialState(inputs), to: outputs[1].memory)
+    try chunks.scan(states, from: initialState(inputs), to: outputs[1].memory)
     let scores = try chunks.scores(query, key, scale: options.scale)
     try chunks.rows(
       .init(x: query, states: states, scale: options.scale), .init(scores: scores, y: value),
@@ -26,9 +24,8 @@ extension ScalarGatedLinearAttention: TiledRecurrence {
       documents: documents(inputs), on: device)
   }
 
-  private func runSteps(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
-    let (initial, documents) = options.extras(of: inputs, from: operands.count)
+  func runTiledSteps(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
+    let size = extents(inputs)
     let tiles = ChunkTiles(for: device.description)
     let kernel:
       Kernel<
@@ -37,10 +34,10 @@ extension ScalarGatedLinearAttention: TiledRecurrence {
       > = try tiles.kernel("chunk_step", on: device)
     kernel(
       Buffer(inputs[0].memory), Buffer(inputs[1].memory), Buffer(inputs[2].memory),
-      Buffer(gate == .none ? nil : inputs[3].memory), Buffer(documents?.memory), Buffer(initial?.memory),
+      Buffer(gate == .none ? nil : inputs[3].memory), Buffer(documents(inputs)), Buffer(initialState(inputs)),
       Buffer(outputs[0].memory), Buffer(outputs[1].memory), Int32(size.time), Int32(size.heads),
       Int32(size.keyHeads), Int32(size.width), Int32(size.valueWidth), gate == .perToken ? 1 : 0,
-      options.scale, over: .groups(tiles.groups(size.valueWidth), 1, size.batch * size.heads))
+      options.scale, over: tiles.stepGroups(size))
   }
 }
 
@@ -49,7 +46,7 @@ extension ScalarGatedLinearAttention {
   func runTiledGradient(
     on device: OpenCLDevice, _ inputs: [Tensor], _ cotangents: RecurrenceCotangents, _ outputs: [Tensor],
   ) throws {
-    let size = RecurrenceExtents(query: inputs[0].shape, value: inputs[2].shape)
+    let size = extents(inputs)
     let scale = options.scale
     let chunks = try chunks(size, on: device, inputs)
     let (query, key) = (ChunkLaunch.Rows(inputs[0]), ChunkLaunch.Rows(inputs[1]))
@@ -57,13 +54,10 @@ extension ScalarGatedLinearAttention {
     let cotangent = ChunkLaunch.Rows(cotangents.output)
     let states = chunks.makeStates(size.width, size.valueWidth)
     try chunks.addOuter(key, value, to: states)
-    try chunks.scan(
-      states, from: initialState(inputs), to: nil)
+    try chunks.scan(states, from: initialState(inputs), to: nil)
     let gradients = chunks.makeStates(size.width, size.valueWidth)
     try chunks.addOuter(query, cotangent, side: .start, scale: scale, to: gradients)
-    try chunks.scan(
-      gradients, side: .start, from: cotangents.final,
-      to: cotangents.initialGradient)
+    try chunks.scan(gradients, side: .start, from: cotangents.final, to: cotangents.initialGradient)
     let scores = try chunks.scores(query, key, scale: scale)
     try chunks.rows(
       .init(x: key, states: gradients), .init(scores: scores, y: cotangent), side: .end, to: .init(outputs[2])

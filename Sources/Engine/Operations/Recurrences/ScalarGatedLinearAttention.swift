@@ -117,12 +117,10 @@ extension Tape {
   ) -> (output: Tensor, finalState: Tensor) {
     let kind: ScalarGatedLinearAttention.Gate =
       gate.map { $0.shape.dimensions.count == 1 ? .perHead : .perToken } ?? .none
-    let options = RecurrenceOptions(
-      scale: scale, hasInitialState: initialState != nil, hasDocuments: documents != nil)
-    let outputs = apply(
-      ScalarGatedLinearAttention(kind, options),
-      [query, key, value] + [gate, initialState, documents].compactMap { $0 })
-    return (outputs[0], outputs[1])
+    return recurrence(
+      [query, key, value] + [gate].compactMap { $0 }, scale: scale, initialState: initialState,
+      documents: documents
+    ) { ScalarGatedLinearAttention(kind, $0) }
   }
 }
 

@@ -4,6 +4,9 @@ import Kernels
 protocol TiledRecurrence: Recurrence {
   func runTiled(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws
 
+  /// Token by token, at most ``ChunkConfiguration/longestStep`` of them.
+  func runTiledSteps(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws
+
   /// - Parameters:
   ///   - inputs: The forward's.
   ///   - outputs: Those of ``RecurrenceGradient``.
@@ -23,6 +26,8 @@ extension TiledRecurrence {
   func documents(_ inputs: [Tensor]) -> Memory? {
     options.extras(of: inputs, from: operands.count).documents?.memory
   }
+
+  func extents(_ inputs: [Tensor]) -> RecurrenceExtents { extents(inputs.map(\.shape)) }
 }
 
 /// What a gradient is made of besides the forward's inputs.
