@@ -18,7 +18,8 @@ import Testing
     var expected = BlockFormat.nvfp4
     expected.name = "mxfp4"
     #expect(operand == OperandFormat(expected, isStochastic: true))
-    #expect(try OperandFormat(parsing: "fp8_e4m3fn block=128x128").block.tile == Tile(rows: 128, columns: 128))
+    #expect(
+      try OperandFormat(parsing: "fp8_e4m3fn block=128x128").block.tile == Tile(rows: 128, columns: 128))
     #expect(try OperandFormat(parsing: "int8 block=row").block.tile == .wholeRow)
     #expect(try OperandFormat(parsing: "mxfp4 rule=even").block.scaling == .powerOfTwo(.even))
   }

@@ -14,7 +14,9 @@ extension Checks {
     }
     checkTransforms(formats)
     if formats.isFull {
-      for key in ["exclude", "full_first", "full_last", "full_steps", "measure_every"].map({ "precision." + $0 }) where isSet(key) {
+      for key in ["exclude", "full_first", "full_last", "full_steps", "measure_every"].map({
+        "precision." + $0
+      }) where isSet(key) {
         add([key], "\(key) has no effect: no operand is rounded", "choose a precision.recipe")
       }
     }

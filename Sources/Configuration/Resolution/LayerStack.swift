@@ -28,7 +28,9 @@ struct LayerStack {
       let folder = name.map(Paths.folder) ?? ""
       for base in extends { stack.addBase(base, folder: folder, from: file?.setting(of: "extends")?.origin) }
     }
-    stack.addRecipe(stronger: outside + [file].compactMap(\.self), from: stack.origin(of: "precision.recipe", in: outside, file))
+    stack.addRecipe(
+      stronger: outside + [file].compactMap(\.self),
+      from: stack.origin(of: "precision.recipe", in: outside, file))
     if let file { stack.layers.append(file) }
     stack.layers.append(environment)
     stack.layers.append(line)
@@ -86,10 +88,12 @@ struct LayerStack {
 
   /// Adds the recipe that the strongest layer names, above all bases and below what the run sets itself.
   private mutating func addRecipe(stronger: [Layer], from origin: Origin?) {
-    let named = (stronger + layers.reversed()).lazy.compactMap { $0.texts(of: "precision.recipe")?.first }.first
+    let named = (stronger + layers.reversed()).lazy.compactMap { $0.texts(of: "precision.recipe")?.first }
+      .first
     guard let written = named else { return }
     if let yaml = Recipes.yaml(named: written) {
-      layers.append(YAMLReader.read(yaml, name: "recipes/\(written)") { .preset(name: "recipes/\(written)", line: $0) })
+      layers.append(
+        YAMLReader.read(yaml, name: "recipes/\(written)") { .preset(name: "recipes/\(written)", line: $0) })
     } else if written.contains("/") || written.hasSuffix(".yaml") || written.hasSuffix(".yml") {
       layers.append(readFile(written, purpose: "recipe", from: origin))
     } else {

@@ -34,7 +34,9 @@ extension ConfigurationSchema {
       "precision.full_steps", \.precision.fullSteps, range: .within(0, 1),
       "Share of the steps, the last ones, in single precision."),
     ConfigurationKey(
-      "precision.measure_every", \.precision.measureEvery, unit: "steps", range: .within(0, 1e9), observes: true,
-      "Steps between measurements of rounding (error, underflow, saturation, bias) in metrics.jsonl, 0 for none."),
+      "precision.measure_every", \.precision.measureEvery, unit: "steps", range: .within(0, 1e9),
+      observes: true,
+      "Steps between measurements of rounding (error, underflow, saturation, bias) in metrics.jsonl, 0 for none."
+    ),
   ]
 }

@@ -2,7 +2,8 @@
 public enum ConfigurationSchema {
   /// Every key.
   public static let keys: [ConfigurationKey] =
-    runKeys + modelKeys + mixerKeys + precisionKeys + dataKeys + taskKeys + batchKeys + optimizerKeys + scheduleKeys
+    runKeys + modelKeys + mixerKeys + precisionKeys + dataKeys + taskKeys + batchKeys + optimizerKeys
+    + scheduleKeys
     + lossKeys
     + evaluationKeys
     + checkpointKeys + logKeys

@@ -36,7 +36,8 @@ public struct PrecisionSettings: Sendable, Equatable {
   static let operands: [(name: String, field: any WritableKeyPath<PrecisionSettings, String> & Sendable)] = [
     ("forward_input", \.forwardInput), ("forward_weight", \.forwardWeight),
     ("input_gradient_cotangent", \.inputGradientCotangent), ("input_gradient_weight", \.inputGradientWeight),
-    ("weight_gradient_cotangent", \.weightGradientCotangent), ("weight_gradient_input", \.weightGradientInput),
+    ("weight_gradient_cotangent", \.weightGradientCotangent),
+    ("weight_gradient_input", \.weightGradientInput),
   ]
 
   /// What is wrong with one key.
@@ -57,7 +58,9 @@ public struct PrecisionSettings: Sendable, Equatable {
       }
     }
     for choice in choices {
-      try Self.reading("precision.choices") { () throws(OperandFormat.SyntaxError) in try formats.apply(choice) }
+      try Self.reading("precision.choices") { () throws(OperandFormat.SyntaxError) in
+        try formats.apply(choice)
+      }
     }
     try Self.reading("precision.choices") { () throws(OperandFormat.SyntaxError) in try formats.check() }
     return formats

@@ -15,7 +15,8 @@ struct Linear {
     let bias = bias.map { tape.parameter($0) }
     guard let rounding = weight.precision?.rounding else {
       return tape.linear(
-        x, weight: tape.parameter(weight), bias: bias, activation: activation, weightIsTransposed: isTransposed)
+        x, weight: tape.parameter(weight), bias: bias, activation: activation,
+        weightIsTransposed: isTransposed)
     }
     let y = tape.roundedLinear(
       x, weight: tape.parameter(weight), bias: bias, rounding, weightIsTransposed: isTransposed)

@@ -56,10 +56,14 @@ public struct OperandStatistics: Sendable, Equatable {
     _ x: [Float], rows: Int, columns: Int, _ format: BlockFormat,
   ) -> (saturation: Double, scale: Double) {
     guard format.scaling != .none, !x.isEmpty else { return (0, 0) }
-    let (size, grid) = (format.tile.size(rows: rows, columns: columns), format.tile.grid(rows: rows, columns: columns))
+    let (size, grid) = (
+      format.tile.size(rows: rows, columns: columns), format.tile.grid(rows: rows, columns: columns)
+    )
     let tensor = format.tensorScale(largest: x.largestMagnitude)
     var magnitudes = [UInt32](repeating: 0, count: grid.rows * grid.columns)
-    func tile(_ index: Int) -> Int { index / columns / size.rows * grid.columns + index % columns / size.columns }
+    func tile(_ index: Int) -> Int {
+      index / columns / size.rows * grid.columns + index % columns / size.columns
+    }
     for index in x.indices {
       let block = tile(index)
       magnitudes[block] = max(magnitudes[block], x[index].bitPattern & 0x7FFF_FFFF)
@@ -98,7 +102,8 @@ extension OperandStatistics {
     let name = view.rounding.weight
     self.init(
       layer: name.hasSuffix(".weight") ? String(name.dropLast(".weight".count)) : name,
-      operand: LinearFormats.operands[view.operand.rawValue], x: x, rounded: try view.result.floats(on: device),
+      operand: LinearFormats.operands[view.operand.rawValue], x: x,
+      rounded: try view.result.floats(on: device),
       rows: rows, columns: columns, format: view.choice.format)
   }
 }

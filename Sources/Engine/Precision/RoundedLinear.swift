@@ -16,7 +16,8 @@ struct RoundedLinear: DifferentiableOperation {
 
   var signature: String {
     let weight = weightIsTransposed ? "[k, n]" : "[n, k]"
-    return "x [m, k], weight \(weight), rounded_x [m, k], rounded_weight \(weight)\(hasBias ? ", bias [n]" : "") > y [m, n]"
+    return
+      "x [m, k], weight \(weight), rounded_x [m, k], rounded_weight \(weight)\(hasBias ? ", bias [n]" : "") > y [m, n]"
   }
 
   private var product: MatMul { MatMul(transposeB: !weightIsTransposed, hasBias: hasBias) }

@@ -28,13 +28,17 @@ extension Tape {
     _ x: Tensor, _ rounding: LinearRounding, _ operand: LinearOperand, sumsOver axis: SumAxis,
   ) -> Tensor {
     guard let format = rounding.formats[operand] else { return x }
-    if let known = lastRounded[operand], known.source === x.memory, known.format == format { return known.result }
+    if let known = lastRounded[operand], known.source === x.memory, known.format == format {
+      return known.result
+    }
     let tile = axis == .columns ? format.block.tile : format.block.tile.transposed
     let choice = QuantizationChoice(
       format.block.tiled(tile), randomness: format.isStochastic ? rounding.bits(operand) : nil,
       rotation: format.hadamard)
     let result = quantizeDequantize(x, choice, signs: format.hadamard.map { signs($0, rounding) })
-    roundingObserver?(RoundedOperandView(rounding: rounding, operand: operand, axis: axis, choice: choice, x: x, result: result))
+    roundingObserver?(
+      RoundedOperandView(
+        rounding: rounding, operand: operand, axis: axis, choice: choice, x: x, result: result))
     if operand == .input || operand == .weightGradientInput {
       lastRounded[operand] = RoundedOperand(source: x.memory, format: format, result: result)
     }

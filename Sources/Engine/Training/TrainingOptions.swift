@@ -41,7 +41,8 @@ public struct TrainingOptions: Sendable, Equatable {
     microBatch: Int, recomputesLayers: Bool = false,
     schedule: LearningRateSchedule, clip: Double = 1, loss: LossOptions = LossOptions(),
     evaluationInterval: Int = 0, evaluationTokens: Int = 0, sampleInterval: Int = 0, sampleTokens: Int = 64,
-    samplePrompt: String = "", checkpointInterval: Int = 0, keptCheckpoints: Int = 3, roundingInterval: Int = 0,
+    samplePrompt: String = "", checkpointInterval: Int = 0, keptCheckpoints: Int = 3,
+    roundingInterval: Int = 0,
   ) {
     self.steps = steps
     self.seconds = seconds

@@ -49,7 +49,11 @@ extension LinearFormats {
     case "forward": format = .forward
     default: format = .rounded(try OperandFormat(parsing: text))
     }
-    if operand == "input_gradient_weight" { inputGradientWeight = format } else { weightGradientInput = format }
+    if operand == "input_gradient_weight" {
+      inputGradientWeight = format
+    } else {
+      weightGradientInput = format
+    }
   }
 
   /// Applies a choice to every rounded operand, or to one: `block=16`, `forward_weight.block=16x16`.

@@ -46,7 +46,8 @@ public struct OperandFormat: Sendable, Hashable {
   }
 
   private static var formats: String {
-    let names = FormatCatalogue.blocks.map(\.name) + FormatCatalogue.floats.filter(\.isSigned).map(\.name)
+    let names =
+      FormatCatalogue.blocks.map(\.name) + FormatCatalogue.floats.filter(\.isSigned).map(\.name)
       + FormatCatalogue.integers.map(\.name)
     return "known: " + names.joined(separator: ", ")
   }
@@ -58,7 +59,8 @@ public struct OperandFormat: Sendable, Hashable {
   public mutating func apply(_ word: String) throws(SyntaxError) {
     let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
     guard parts.count == 2 else {
-      throw SyntaxError("'\(word)' is no choice", hint: "choices: " + Self.options.map { $0 + "=..." }.joined(separator: " "))
+      throw SyntaxError(
+        "'\(word)' is no choice", hint: "choices: " + Self.options.map { $0 + "=..." }.joined(separator: " "))
     }
     switch parts[0] {
     case "block": block.tile = try Self.tile(parts[1])
@@ -68,7 +70,8 @@ public struct OperandFormat: Sendable, Hashable {
     case "rounding": isStochastic = try Self.isStochastic(parts[1])
     case "hadamard": hadamard = try Self.hadamard(parts[1])
     default:
-      throw SyntaxError("there is no choice '\(parts[0])'", hint: "choices: " + Self.options.joined(separator: ", "))
+      throw SyntaxError(
+        "there is no choice '\(parts[0])'", hint: "choices: " + Self.options.joined(separator: ", "))
     }
   }
 
@@ -77,11 +80,13 @@ public struct OperandFormat: Sendable, Hashable {
     if block.tensorTarget != nil {
       guard case .float = block.scaling else {
         throw SyntaxError(
-          "'\(text)' has a scale per tensor, which goes with scales of ue4m3 or ue5m3 only", hint: "tensor=none")
+          "'\(text)' has a scale per tensor, which goes with scales of ue4m3 or ue5m3 only",
+          hint: "tensor=none")
       }
     }
     guard let hadamard else { return }
-    guard block.tile.rows == 1, let length = block.tile.columns, length % hadamard == 0 || hadamard % length == 0
+    guard block.tile.rows == 1, let length = block.tile.columns,
+      length % hadamard == 0 || hadamard % length == 0
     else {
       throw SyntaxError(
         "'\(text)' has a Hadamard transform of \(hadamard), which goes with blocks of one row whose length divides it"
@@ -146,7 +151,8 @@ extension OperandFormat {
     default:
       guard let format = FormatCatalogue.float(text), !format.isSigned else {
         throw SyntaxError(
-          "there is no scale '\(text)'", hint: "scale=none, fp32, fp32_pow2, \(ExponentScale.name), ue4m3 or ue5m3")
+          "there is no scale '\(text)'",
+          hint: "scale=none, fp32, fp32_pow2, \(ExponentScale.name), ue4m3 or ue5m3")
       }
       return .float(format, zeroIsOne: format == .ue5M3)
     }
@@ -185,7 +191,8 @@ extension OperandFormat {
   private static func hadamard(_ text: String) throws(SyntaxError) -> Int? {
     if text == "none" { return nil }
     guard let size = Int(text), (16...128).contains(size), size & (size - 1) == 0 else {
-      throw SyntaxError("'\(text)' is no size of a Hadamard transform", hint: "hadamard=16, 32, 64, 128 or none")
+      throw SyntaxError(
+        "'\(text)' is no size of a Hadamard transform", hint: "hadamard=16, 32, 64, 128 or none")
     }
     return size
   }

@@ -14,7 +14,8 @@ extension LinearPrecision {
     if precision.fullSteps > 0 {
       guard let steps else {
         throw UsageError(
-          "precision.full_steps is a share of the steps, but this run is limited by time", hints: ["set steps"])
+          "precision.full_steps is a share of the steps, but this run is limited by time",
+          hints: ["set steps"])
       }
       fullFrom = steps - Int((Double(steps) * precision.fullSteps).rounded())
     }

@@ -18,7 +18,8 @@ import Testing
   private func fp4() throws -> LinearFormats {
     try formats([
       "forward_input": "mxfp4 block=4", "forward_weight": "nvfp4 block=4x4",
-      "input_gradient_cotangent": "mxfp4 block=4 rounding=stochastic", "input_gradient_weight": "mxfp4 block=4",
+      "input_gradient_cotangent": "mxfp4 block=4 rounding=stochastic",
+      "input_gradient_weight": "mxfp4 block=4",
       "weight_gradient_cotangent": "mxfp4 rounding=stochastic hadamard=16 block=16",
       "weight_gradient_input": "mxfp4 block=16 hadamard=16",
     ])
@@ -50,7 +51,9 @@ import Testing
       let runs = try [false, true].map { recomputes in
         let run = try TinyRun(on: device, steps: 3)
         run.precision = LinearPrecision(
-          try formats(["forward_input": "mxfp4 block=4 rounding=stochastic", "forward_weight": "mxfp4 block=4"]))
+          try formats([
+            "forward_input": "mxfp4 block=4 rounding=stochastic", "forward_weight": "mxfp4 block=4",
+          ]))
         run.options.recomputesLayers = recomputes
         try run.train()
         return try run.files(3)
@@ -82,7 +85,8 @@ import Testing
     let device = try DeviceCatalog.openForOperations("cpu")
     let run = try TinyRun(on: device, steps: 2)
     run.precision = LinearPrecision(
-      try formats(["forward_input": "mxfp4 block=4", "forward_weight": "int4 block=4"]), exclude: ["layers.0.mlp"],
+      try formats(["forward_input": "mxfp4 block=4", "forward_weight": "int4 block=4"]),
+      exclude: ["layers.0.mlp"],
       seed: 1 << 60)
     try run.train()
     var folder = try ModelFolder(run.checkpoint(2))
@@ -125,7 +129,8 @@ import Testing
     #expect(matrix.values == [6, 1, 0, 0, -6, 0, 3, 1])
     #expect(found.underflow == 2.0 / 7 && found.saturation == 1.0 / 8 && found.scale == 0)
     #expect(abs(found.bias + 2.2 / 19.2) < 1e-6)
-    let noise = 0.01 + 1.9 * 1.9 + 0.04, signal = 36 + 1 + 0.01 + 7.9 * 7.9 + 0.04 + 9 + 1
+    let noise = 0.01 + 1.9 * 1.9 + 0.04
+    let signal = 36 + 1 + 0.01 + 7.9 * 7.9 + 0.04 + 9 + 1
     #expect(abs(found.signalToNoise - 10 * log10(signal / noise)) < 1e-4)
   }
 }

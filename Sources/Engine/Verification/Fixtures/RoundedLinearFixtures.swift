@@ -42,10 +42,13 @@ enum RoundedLinearFixtures: FixtureAdapter {
     name: "fine",
     element: .float(
       FloatFormat(
-        name: "fine", exponentBits: 8, mantissaBits: 22, bias: 127, largestCode: 0x3FBF_FFFF, topCodes: .none)),
+        name: "fine", exponentBits: 8, mantissaBits: 22, bias: 127, largestCode: 0x3FBF_FFFF, topCodes: .none)
+    ),
     tile: .alongRow(16), scaling: .none)
 
-  private static func transform(_ fixture: FixtureCase, on device: any OperationDevice) throws -> FixtureValues {
+  private static func transform(_ fixture: FixtureCase, on device: any OperationDevice) throws
+    -> FixtureValues
+  {
     let size = try fixture.attributes.integer("n", in: 1...1 << 16)
     guard !fixture.contains("input.base") else { return try transformWithBase(fixture, size: size) }
     let x = try fixture.tensor("input.values", on: device)
