@@ -61,7 +61,9 @@ struct LinearRounding: Sendable, Hashable {
   /// In place of drawn ones.
   var givenSigns: [Float]?
 
-  init(formats: LinearFormats, seed: UInt64, step: UInt64 = 0, weight: String = "", givenSigns: [Float]? = nil) {
+  init(
+    formats: LinearFormats, seed: UInt64, step: UInt64 = 0, weight: String = "", givenSigns: [Float]? = nil
+  ) {
     self.formats = formats
     self.seed = seed
     self.step = step
@@ -71,16 +73,15 @@ struct LinearRounding: Sendable, Hashable {
 
   /// The random bits of an operand.
   func bits(_ operand: LinearOperand) -> RoundingBits {
-    RoundingBits(seed: seed, step: step, tensor: CounterRandom.hash(of: weight) &* 8 &+ UInt64(operand.rawValue))
+    RoundingBits(
+      seed: seed, step: step, tensor: CounterRandom.hash(of: weight) &* 8 &+ UInt64(operand.rawValue))
   }
 
   /// The signs of a Hadamard transform: the same for both operands of a product, in every layer and step.
   func signs(_ size: Int) -> [Float] {
     if let givenSigns { return givenSigns }
-    let bits = RoundingBits(seed: seed, step: .max, tensor: 0)
-    return (0..<size).map { bits.bits(UInt32($0)) >> 31 == 0 ? 1 : -1 }
+    return HadamardTransform.signs(size: size, seed: seed)
   }
-}
 }
 
 /// The six operands of a linear layer's three products.
