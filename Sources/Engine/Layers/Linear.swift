@@ -13,11 +13,12 @@ struct Linear {
 
   func callAsFunction(_ x: Tensor, _ tape: Tape, activation: Activation? = nil) -> Tensor {
     let bias = bias.map { tape.parameter($0) }
-    guard let rounding = weight.precision?.rounding else {
+    guard let precision = weight.precision, let rounding = precision.rounding else {
       return tape.linear(
         x, weight: tape.parameter(weight), bias: bias, activation: activation,
         weightIsTransposed: isTransposed)
     }
+    tape.transformSigns = precision.transformSigns
     let y = tape.roundedLinear(
       x, weight: tape.parameter(weight), bias: bias, rounding, weightIsTransposed: isTransposed)
     return activation.map { tape.activation($0, y) } ?? y

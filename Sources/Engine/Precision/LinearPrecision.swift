@@ -48,7 +48,7 @@ public struct LinearPrecision: Sendable, Equatable {
     }
     guard !rounded.isEmpty else { throw PrecisionError.nothingRounded }
     for weight in rounded { try checkTransforms(of: weight) }
-    let plan = PrecisionPlan(formats, seed: seed, fullFrom: fullFrom)
+    let plan = PrecisionPlan(formats, seed: seed, fullFrom: fullFrom, on: store.device)
     for weight in rounded { plan.apply(to: weight) }
     store.precision = plan
   }

@@ -9,14 +9,20 @@ public final class PrecisionPlan {
   private let seed: UInt64
   /// Steps from this one on are in single precision; nil for none.
   private let fullFrom: Int?
+  /// Of the formats' Hadamard transforms, by size: on the device once, for a write in a step would wait.
+  let transformSigns: [Int: Tensor]
   /// The step and micro-batch that is being made.
   private var step = 0
   private var microBatch = 0
 
   /// - Parameters:
   ///   - fullFrom: The first step whose products are in single precision; nil for none.
-  public init(_ formats: LinearFormats, seed: UInt64, fullFrom: Int? = nil) {
+  public init(_ formats: LinearFormats, seed: UInt64, fullFrom: Int? = nil, on device: any OperationDevice) {
     self.formats = formats
+    let sizes = Set(LinearOperand.allCases.compactMap { formats[$0]?.hadamard })
+    let rounding = LinearRounding(formats: formats, seed: seed)
+    transformSigns = Dictionary(
+      uniqueKeysWithValues: sizes.map { ($0, Tensor(rounding.signs($0), shape: [$0], on: device)) })
     self.seed = seed
     self.fullFrom = fullFrom
   }
@@ -49,6 +55,7 @@ struct WeightPrecision {
 
   /// How the weight's products are rounded now; nil for single precision.
   var rounding: LinearRounding? { plan.rounding(of: name) }
+  var transformSigns: [Int: Tensor] { plan.transformSigns }
 }
 
 /// How the products of one weight are rounded in one micro-batch.

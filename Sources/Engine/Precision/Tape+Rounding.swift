@@ -45,16 +45,11 @@ extension Tape {
     return result
   }
 
-  /// The signs of a transform: the same for both operands of a product.
+  /// The signs of a transform: the same for both operands of a product, and on the device before a step where they are a
+  /// model's.
   private func signs(_ size: Int, _ rounding: LinearRounding) -> Tensor {
     if let known = transformSigns[size] { return known }
-    let memory = device.allocate(size, of: .float32)
-    let values = rounding.signs(size)
-    for start in stride(from: 0, to: size, by: Memory.smallWriteLimit) {
-      let part = values[start..<min(start + Memory.smallWriteLimit, size)]
-      device.writeSmall(Array(part), to: memory.view(from: start, count: part.count))
-    }
-    let signs = Tensor(memory, shape: [size])
+    let signs = Tensor(rounding.signs(size), shape: [size], on: device)
     transformSigns[size] = signs
     return signs
   }
