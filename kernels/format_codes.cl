@@ -17,13 +17,6 @@
 #define NEAREST_AWAY 1
 #define STOCHASTIC 2
 
-static inline int_vector where(const int_vector no, const int_vector yes, const int_vector condition) {
-  return (yes & condition) | (no & ~condition);
-}
-
-// -1 where a < b, both at least 0.
-static inline int_vector below(const int_vector a, const int_vector b) { return (a - b) >> 31; }
-
 static inline int_vector load_bits(const global int *p, const int count) {
   float part[VECTOR];
   for (int k = 0; k < VECTOR; k++) part[k] = as_float(k < count ? p[k] : 0);
@@ -62,7 +55,7 @@ static inline int_vector encoded(const int_vector bits, PARAMETERS p, const uint
   const int_vector broken = below(INTS(INFINITE), magnitude);
   code = where(code, INTS((int)p.s6), broken);
   const int_vector negative = bits >> 31;
-  if (p.s4 == 0) return code & (~negative | broken);
+  if (p.s4 == 0) return where(code, code & broken, negative);
   return code | (negative & (1 << p.s3));
 }
 

@@ -52,6 +52,16 @@ typedef uint4 uint_vector;
 #define INFINITE 0x7F800000
 #define LEADING_ONE 0x800000
 
+// Conditions: -1 where they hold, else 0, of numbers at least 0. None is ever negated: Oclgrind gets that wrong.
+static inline int_vector below(const int_vector a, const int_vector b) { return (a - b) >> 31; }
+static inline int_vector reaches(const int_vector a, const int_vector b) { return (b - 1 - a) >> 31; }
+static inline int_vector where(const int_vector no, const int_vector yes, const int_vector condition) {
+  return ((yes ^ no) & condition) ^ no;
+}
+static inline vector chosen(const vector no, const vector yes, const int_vector condition) {
+  return AS_VECTOR(where(AS_INT_VECTOR(no), AS_INT_VECTOR(yes), condition));
+}
+
 // The magnitudes of a format (BinaryGrid): multiples of one quantum up to twice 2^lowest, then as many in every binade.
 typedef struct {
   int mantissa; // bits behind the leading one
@@ -124,24 +134,20 @@ static inline uint_vector rounding_bits(const uint_vector element, const uint fi
 static inline int_vector quotient_bits(const int_vector a, const int_vector b) {
   const int_vector divisor = (b & (LEADING_ONE - 1)) | LEADING_ONE;
   int_vector dividend = (a & (LEADING_ONE - 1)) | LEADING_ONE;
-  const int_vector smaller = (dividend - divisor) >> 31; // -1 where the quotient would be below 1
-  dividend <<= -smaller;
-  int_vector quotient = CONVERT_INT_VECTOR(CONVERT_VECTOR(dividend) / CONVERT_VECTOR(divisor) * 8388608.0f);
+  const int_vector smaller = below(dividend, divisor); // -1 where the quotient would be below 1
+  dividend += dividend & smaller;
+  // Too large by 1 to 8: conditions are only added, as Oclgrind gets wrong what compilers make of subtracting them.
+  int_vector quotient = CONVERT_INT_VECTOR(CONVERT_VECTOR(dividend) / CONVERT_VECTOR(divisor) * 8388608.0f) + 4;
   // Differences are small: they are right although the products overflow.
   int_vector rest =
       AS_INT_VECTOR((AS_UINT_VECTOR(dividend) << 23) - AS_UINT_VECTOR(quotient) * AS_UINT_VECTOR(divisor));
-  for (int step = 0; step < 4; step++) {
+  for (int step = 0; step < 8; step++) {
     const int_vector negative = rest >> 31;
     quotient += negative;
     rest += negative & divisor;
   }
-  for (int step = 0; step < 4; step++) {
-    const int_vector enough = ~((rest - divisor) >> 31);
-    quotient -= enough;
-    rest -= enough & divisor;
-  }
-  // No quotient of two floats lies on the middle between two floats.
-  quotient -= (divisor - rest - rest) >> 31;
+  // Up to the next, and back where this one is nearer; none lies on the middle between two floats.
+  quotient += below(rest + rest - divisor, INTS(1)) + 1;
   const int_vector exponent = SMALLER((a >> 23) - (b >> 23) + 127 + smaller, INTS(255));
   const int_vector bits = (exponent << 23) + (quotient - LEADING_ONE);
   const int_vector kept = ((-exponent) >> 31) & ((-a) >> 31); // a and the exponent are above 0

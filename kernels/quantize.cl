@@ -30,12 +30,14 @@ static inline vector quantized(const quantization *it, const vector x, const vec
   const int_vector sign = AS_INT_VECTOR(x) & ~MAGNITUDE;
   const vector rounded = AS_VECTOR(quanta_bits(quanta, at.exponent, &it->element) | sign);
   if (codes) {
-    const int_vector code = quanta_code(quanta, at.exponent, &it->element), negative = sign >> 31;
-    const int_vector broken = (INFINITE - (bits & MAGNITUDE)) >> 31; // a NaN has the code 0
+    const int_vector magnitude = bits & MAGNITUDE, negative = sign >> 31;
+    const int_vector code =
+        quanta_code(quanta, at.exponent, &it->element) & reaches(magnitude, INTS(LEADING_ONE));
     const int_vector coded =
-        ~broken & (it->sign_bit > 0 ? code | (negative & (1 << it->sign_bit)) : (code ^ negative) - negative);
+        it->sign_bit > 0 ? code | (negative & (1 << it->sign_bit)) : (code ^ negative) - negative;
     float parts[VECTOR];
-    STORE_VECTOR(AS_VECTOR(coded), 0, parts);
+    // NaN has the code 0.
+    STORE_VECTOR(AS_VECTOR(coded & reaches(INTS(INFINITE), magnitude)), 0, parts);
     for (int k = 0; k < VECTOR && k < count; k++) codes[k] = as_int(parts[k]);
   }
   return rounded * decode;
@@ -44,9 +46,9 @@ static inline vector quantized(const quantization *it, const vector x, const vec
 // Without a scale nothing tells that a number is not finite but itself; subnormal ones become zero.
 static inline vector unscaled(const vector x, const vector rounded) {
   const int_vector magnitude = AS_INT_VECTOR(x) & MAGNITUDE;
-  const int_vector tiny = (magnitude - LEADING_ONE) >> 31, broken = ~((magnitude - INFINITE) >> 31);
-  const vector held = AS_VECTOR(AS_INT_VECTOR(rounded) & ~(tiny & MAGNITUDE));
-  return chosen(held, (vector)(NAN), broken);
+  const int_vector bits = AS_INT_VECTOR(rounded);
+  const vector held = AS_VECTOR(where(bits, bits & ~MAGNITUDE, below(magnitude, INTS(LEADING_ONE))));
+  return chosen(held, (vector)(NAN), reaches(magnitude, INTS(INFINITE)));
 }
 
 kernel QUANTIZE_GROUP

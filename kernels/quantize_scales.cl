@@ -72,11 +72,6 @@ static inline void set_tensor_scale(quantization *it, const float largest) {
   if (bits >= INFINITE) it->tensor_decode = it->tensor_encode = NAN;
 }
 
-// Where a condition's bits are set, `yes`.
-static inline vector chosen(const vector no, const vector yes, const int_vector condition) {
-  return AS_VECTOR((AS_INT_VECTOR(yes) & condition) | (AS_INT_VECTOR(no) & ~condition));
-}
-
 static inline block_scales power_of_two_scales(const quantization *it, const int_vector largest) {
   const int_vector field = (largest + it->addend) >> 23;
   const int_vector exponent = SMALLER(LARGER(field - (127 + it->largest_exponent), INTS(-127)), INTS(127));
@@ -94,7 +89,7 @@ static inline vector held_scale(const vector scale) {
 }
 
 static inline block_scales float_scales(const quantization *it, const int_vector largest) {
-  const int_vector none = (largest - 1) >> 31;
+  const int_vector none = below(largest, INTS(1));
   const vector value = chosen(AS_VECTOR(largest), (vector)(1.0f), none);
   block_scales scales;
   scales.encode = held_scale(quotient((vector)(it->divisor), value));
@@ -113,9 +108,9 @@ static inline block_scales small_float_scales(const quantization *it, const int_
   block_scales scales;
   scales.stored = AS_VECTOR(quanta_bits(nearest_quanta(at), at.exponent, &it->scale));
   vector meant = scales.stored;
-  if (it->scaling == SMALL_FLOAT_ONE) meant = chosen(meant, (vector)(1.0f), (AS_INT_VECTOR(meant) - 1) >> 31);
+  if (it->scaling == SMALL_FLOAT_ONE) meant = chosen(meant, (vector)(1.0f), below(AS_INT_VECTOR(meant), INTS(1)));
   scales.decode = it->target != 0.0f ? meant * it->tensor_decode : meant;
-  const int_vector none = (AS_INT_VECTOR(scales.decode) - LEADING_ONE) >> 31;
+  const int_vector none = below(AS_INT_VECTOR(scales.decode), INTS(LEADING_ONE));
   const vector encode = held_scale(quotient((vector)(1.0f), chosen(scales.decode, (vector)(1.0f), none)));
   scales.encode = chosen(encode, (vector)(0.0f), none);
   return scales;
@@ -127,12 +122,12 @@ static inline block_scales scales_of(const quantization *it, const int_vector ma
   scales.encode = scales.decode = scales.stored = (vector)(1.0f);
   if (it->scaling == UNSCALED) return scales;
   // Subnormal magnitudes count as zero.
-  const int_vector largest = magnitudes & ~((magnitudes - LEADING_ONE) >> 31);
+  const int_vector largest = magnitudes & reaches(magnitudes, INTS(LEADING_ONE));
   if (it->scaling == POWER_OF_TWO) scales = power_of_two_scales(it, largest);
   else if (it->scaling <= FLOAT_POWER_OF_TWO) scales = float_scales(it, largest);
   else scales = small_float_scales(it, largest);
   const int tensor = as_int(it->tensor_decode) & MAGNITUDE;
-  const int_vector broken = ~((LARGER(largest, INTS(tensor)) - INFINITE) >> 31);
+  const int_vector broken = reaches(LARGER(largest, INTS(tensor)), INTS(INFINITE));
   const vector not_a_number = (vector)(NAN);
   scales.encode = chosen(scales.encode, not_a_number, broken);
   scales.decode = chosen(scales.decode, not_a_number, broken);

@@ -63,13 +63,14 @@ extension BlockFormat {
   private func quantize(
     _ result: inout QuantizedMatrix, _ index: Int, _ scale: BlockScale, _ rounding: Rounding,
   ) {
-    let value = result.values[index]
+    var value = result.values[index]
+    if scaling == .none, value.isSubnormal { value = Float(sign: value.sign, exponent: 0, significand: 0) }
     // NaN says nothing about codes: they are 0.
     let scaled = value * scale.encode
     let code = scaled.isNaN ? 0 : element.encode(scaled, rounding)
     result.codes[index] = code
     var rounded = element.decode(code)
-    if rounded.magnitude < .leastNormalMagnitude || (scaling == .none && value.isSubnormal) { rounded = 0 }
+    if rounded.magnitude < .leastNormalMagnitude { rounded = 0 }
     // The sign of zero is kept, of integers as well: only codes tell them apart.
     rounded = Float(sign: value.sign, exponent: 0, significand: rounded.magnitude)
     let isBroken = scaling == .none && !value.isFinite
