@@ -16,7 +16,7 @@ extension BenchmarkReport {
       [rows[index].benchmark] + parameters.map { rows[index].value(of: $0) ?? "" }
         + fixedCells(of: index, comparison).map(\.text)
     }
-    return ([headings] + lines).map { $0.map(Self.quoted).joined(separator: ",") + "\n" }.joined()
+    return CSVText.lines([headings] + lines)
   }
 
   /// The columns behind the parameters; the texts of no row are empty.
@@ -25,7 +25,7 @@ extension BenchmarkReport {
   ) -> [(heading: String, text: String)] {
     let row = index.map { rows[$0] }
     let figures = index.flatMap { self.figures(at: $0) }
-    func text(_ value: Double?) -> String { value.map { $0.isFinite ? "\($0)" : "" } ?? "" }
+    func text(_ value: Double?) -> String { CSVText.number(value) }
     var cells = [
       ("device", row?.device ?? ""), ("verification", row?.verification.word ?? ""),
       ("failure", row?.failure ?? ""), ("worst_error_share", text(row?.verification.worst)),
@@ -54,6 +54,16 @@ extension BenchmarkReport {
     ]
     return cells.map { (heading: $0.0, text: $0.1) }
   }
+}
+
+/// Lines of comma-separated values (RFC 4180).
+enum CSVText {
+  static func lines(_ rows: [[String]]) -> String {
+    rows.map { $0.map(quoted).joined(separator: ",") + "\n" }.joined()
+  }
+
+  /// A number as text; nothing for one that is missing or not finite.
+  static func number(_ value: Double?) -> String { value.map { $0.isFinite ? "\($0)" : "" } ?? "" }
 
   private static func quoted(_ cell: String) -> String {
     let needsQuotes = cell.unicodeScalars.contains { ",\"\r\n".unicodeScalars.contains($0) }

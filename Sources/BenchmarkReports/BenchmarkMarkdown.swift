@@ -7,12 +7,16 @@ extension BenchmarkReport {
   public func markdown(_ comparison: BenchmarkComparison? = nil) -> String {
     let tables = tables() + (comparison.map { [$0.table()] } ?? [])
     let sentences = captions(glyphs: .unicode) + (comparison?.captions ?? [])
-    let blocks = tables.map(\.markdown) + [sentences.map { "- " + Self.escaped($0) }.joined(separator: "\n")]
+    let blocks =
+      tables.map(\.markdown) + [sentences.map { "- " + MarkdownText.escaped($0) }.joined(separator: "\n")]
     return blocks.joined(separator: "\n\n") + "\n"
   }
+}
 
+/// Sentences in Markdown.
+enum MarkdownText {
   /// Names with underscores and the like must not turn into emphasis.
-  private static func escaped(_ text: String) -> String {
+  static func escaped(_ text: String) -> String {
     text.reduce(into: "") { result, character in
       if "\\`*_<>[]|".contains(character) { result.append("\\") }
       result.append(character)

@@ -2,25 +2,14 @@ import Glibc
 import Terminal
 
 extension CurvePlot {
-  static let width = 1000.0
   static let frame = LabelPlacement.Box(left: 90, top: 50, right: 740, bottom: 420)
 
   /// The drawing as the text of an SVG file.
   public func svg() -> String {
-    let captionTop = Self.frame.bottom + 66
-    let height = captionTop + 15 * Double(captions.count) + 6
-    let captionLines = captions.enumerated().map { index, line in
-      SVGText.text(line, x: 16, y: captionTop + 15 * Double(index), kind: "small")
-    }
-    let parts =
-      [
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 \(SVGText.number(Self.width))"
-          + " \(SVGText.number(height))\" role=\"img\">",
-        "<title>\(SVGText.escaped(title))</title>", PlotStyle.text,
-        "<rect class=\"page\" width=\"100%\" height=\"100%\"/>",
-        SVGText.text(title, x: 16, y: 28, kind: "title"),
-      ] + grid + curves.indices.flatMap(drawing) + legend + captionLines + ["</svg>"]
-    return parts.joined(separator: "\n") + "\n"
+    let page = PlotPage(title: title, frame: Self.frame, captions: captions)
+    let columns = places.map { PlotPage.Tick(place: x($0), label: Self.text($0)) }
+    let axes = page.axes(columns: columns, rows: vertical.ticks, across: parameter, up: measure.title)
+    return page.svg(axes + curves.indices.flatMap(drawing) + legend)
   }
 
   // MARK: Axes
@@ -35,47 +24,16 @@ extension CurvePlot {
     return Self.frame.left + room + length * log(value / low) / log(high / low)
   }
 
-  /// The distance of the horizontal lines and the value at the top.
-  var scale: (step: Double, top: Double) {
+  var vertical: LinearAxis {
     let most = curves.flatMap { $0.points.map { max($0.fast, $0.slow) } }.max() ?? 1
-    let power = pow(10, floor(log10(most / 4)))
-    let step = ([1, 2, 2.5, 5, 10].first { 4 * $0 * power >= most } ?? 10) * power
-    return (step, step * ceil(most / step + 0.05))
+    return LinearAxis(covering: 0...most, from: Self.frame.bottom, to: Self.frame.top)
   }
 
-  private func y(_ value: Double) -> Double {
-    Self.frame.bottom - (Self.frame.bottom - Self.frame.top) * value / scale.top
-  }
+  private func y(_ value: Double) -> Double { vertical.place(value) }
 
   /// A value of the parameter: `4,096`, `0.25`.
   private static func text(_ value: Double) -> String {
     Int(exactly: value).map { Numbers.grouped($0) } ?? Numbers.significant(value)
-  }
-
-  private var grid: [String] {
-    let frame = Self.frame
-    let columns = places.flatMap { value in
-      [
-        SVGText.line((x(value), frame.top), (x(value), frame.bottom), kind: "grid"),
-        SVGText.text(
-          Self.text(value), x: x(value), y: frame.bottom + 18, kind: "small", anchor: "middle"),
-      ]
-    }
-    let rows = stride(from: 0, through: scale.top * 1.0001, by: scale.step).flatMap { value in
-      [
-        SVGText.line((frame.left, y(value)), (frame.right, y(value)), kind: "grid"),
-        SVGText.text(
-          Numbers.significant(value), x: frame.left - 8, y: y(value) + 4, kind: "small", anchor: "end"),
-      ]
-    }
-    let middle = (frame.top + frame.bottom) / 2
-    return columns + rows + [
-      SVGText.text(
-        parameter, x: (frame.left + frame.right) / 2, y: frame.bottom + 40, kind: "axis", anchor: "middle"),
-      SVGText.text(
-        measure.title, x: 20, y: middle, kind: "axis", anchor: "middle",
-        attributes: " transform=\"rotate(-90 20 \(SVGText.number(middle)))\""),
-    ]
   }
 
   // MARK: Curves
@@ -122,6 +80,6 @@ extension CurvePlot {
     }
     if red > 0 { sentences.append("left out: \(red) rows that failed") }
     sentences.append("bars: quartiles")
-    return sentences.flatMap { SVGText.wrapped($0, length: 150) }
+    return sentences
   }
 }

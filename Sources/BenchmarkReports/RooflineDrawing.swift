@@ -5,56 +5,29 @@ import Terminal
 extension RooflinePlot {
   /// The drawing as the text of an SVG file.
   public func svg() -> String {
-    let captionTop = Self.frame.bottom + 72
-    let captions = caption
-    let height = captionTop + 15 * Double(captions.count) + 10
-    let size = "\(SVGText.number(Self.width)) \(SVGText.number(height))"
-    let captionLines = captions.enumerated().map { index, line in
-      SVGText.text(line, x: 16, y: captionTop + 15 * Double(index), kind: "small")
-    }
-    let parts =
-      [
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 \(size)\" role=\"img\">",
-        "<title>\(SVGText.escaped(title))</title>",
-        "<metadata>\(SVGText.escaped(report.json().serialized()))</metadata>", PlotStyle.text,
-        "<rect class=\"page\" width=\"100%\" height=\"100%\"/>",
-        SVGText.text(title, x: 16, y: 28, kind: "title"),
-      ] + grid + roofs + marks + legend + captionLines + ["</svg>"]
-    return parts.joined(separator: "\n") + "\n"
+    let page = PlotPage(
+      title: title, frame: Self.frame, metadata: report.json().serialized(), captions: caption)
+    return page.svg(grid(page) + roofs + marks + legend)
   }
-
-  /// Of the small labels, in the widest of the fonts.
-  private static let characterWidth = 7.2
 
   private var title: String { "Roofline: " + benchmarks.joined(separator: ", ") }
 
-  private var grid: [String] {
+  private func grid(_ page: PlotPage) -> [String] {
     let frame = Self.frame
-    let columns = horizontal.ticks.flatMap { tick in
-      let x = horizontal.place(tick.value)
-      let line = SVGText.line((x, frame.top), (x, frame.bottom), kind: "grid")
-      let label = SVGText.text(
-        axisText(tick.value), x: x, y: frame.bottom + 18, kind: "small", anchor: "middle")
-      return tick.isLabelled ? [line, label] : [line]
+    let columns = horizontal.ticks.map { tick in
+      PlotPage.Tick(
+        place: horizontal.place(tick.value), label: tick.isLabelled ? axisText(tick.value) : nil)
     }
-    let rows = vertical.ticks.flatMap { tick in
-      let y = vertical.place(tick.value)
-      let line = SVGText.line((frame.left, y), (frame.right, y), kind: "grid")
-      let label = SVGText.text(
-        axisText(tick.value / 1e9), x: frame.left - 8, y: y + 4, kind: "small", anchor: "end")
-      return tick.isLabelled ? [line, label] : [line]
+    let rows = vertical.ticks.map { tick in
+      PlotPage.Tick(
+        place: vertical.place(tick.value), label: tick.isLabelled ? axisText(tick.value / 1e9) : nil)
     }
-    let middle = (frame.left + frame.right) / 2
-    let height = (frame.top + frame.bottom) / 2
-    return columns + rows + [
+    let axes = page.axes(
+      columns: columns, rows: rows, across: "arithmetic intensity, FLOP/byte", up: "GFLOP/s")
+    return axes + [
       "<rect class=\"frame\" x=\"\(SVGText.number(frame.left))\" y=\"\(SVGText.number(frame.top))\""
         + " width=\"\(SVGText.number(frame.right - frame.left))\""
-        + " height=\"\(SVGText.number(frame.bottom - frame.top))\"/>",
-      SVGText.text(
-        "arithmetic intensity, FLOP/byte", x: middle, y: frame.bottom + 40, kind: "axis", anchor: "middle"),
-      SVGText.text(
-        "GFLOP/s", x: 20, y: height, kind: "axis", anchor: "middle",
-        attributes: " transform=\"rotate(-90 20 \(SVGText.number(height)))\""),
+        + " height=\"\(SVGText.number(frame.bottom - frame.top))\"/>"
     ]
   }
 
@@ -88,7 +61,7 @@ extension RooflinePlot {
     let labels = zip(points, places).compactMap { point, place -> String? in
       let label = label(point.row)
       guard !label.isEmpty, !named.contains(point.row.benchmark + label),
-        let spot = placement.place(width: Self.characterWidth * Double(label.count), beside: place)
+        let spot = placement.place(width: PlotPage.characterWidth * Double(label.count), beside: place)
       else { return nil }
       named.insert(point.row.benchmark + label)
       return SVGText.text(label, x: spot.x, y: spot.y, kind: "small")
@@ -164,7 +137,7 @@ extension RooflinePlot {
     if rest > 0 { sentences.append("left out: \(rest) without arithmetic or without samples") }
     if let note = environment.load.note { sentences.append(note) }
     sentences.append("command: " + environment.command)
-    return sentences.flatMap { SVGText.wrapped($0, length: 150) }
+    return sentences
   }
 
   private func color(of device: String) -> String {

@@ -16,7 +16,6 @@ public struct RooflinePlot {
     let flopsPerSecond: Double
   }
 
-  static let width = 1000.0
   static let frame = LabelPlacement.Box(left: 70, top: 50, right: 740, bottom: 500)
 
   let report: BenchmarkReport

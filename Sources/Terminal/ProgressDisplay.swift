@@ -86,6 +86,8 @@ public final class ProgressDisplay: Sendable {
   /// Removes the block until the next update, so that other text can use the terminal.
   public func suspend() {
     state.withLock { state in
+      // A line that scrolls meanwhile must not bring it back.
+      state.block = []
       guard state.drawnLines > 0 else { return }
       send(erased(&state))
       state.lastDraw = nil

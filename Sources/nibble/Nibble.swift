@@ -11,7 +11,7 @@ struct Nibble: ParsableCommand {
     abstract: "Train language models on any OpenCL device.",
     version: Program.version,
     subcommands: [
-      TrainVerb.self, GenerateVerb.self, TokenizerVerb.self,
+      TrainVerb.self, SweepVerb.self, GenerateVerb.self, TokenizerVerb.self,
       EvalVerb.self, BenchVerb.self, TuneVerb.self, TuningWorker.self, VerifyVerb.self,
       DevicesVerb.self, InspectVerb.self, ConfigVerb.self, CompletionsVerb.self,
     ],
@@ -24,9 +24,9 @@ struct Nibble: ParsableCommand {
   /// What `nibble` alone prints.
   static let overview = """
     nibble \(Program.version): train language models on any OpenCL device, offline.
-
     make
       train        train a model from a configuration, a text or where a run stopped
+      sweep        train a grid or a list of configurations and compare them
       generate     continue a text with a trained model
       tokenizer    train a tokenizer, encode and decode with one
     measure

@@ -122,6 +122,6 @@ struct UnknownVerb: UserError {
     // What another verb starts by itself is not worth a suggestion.
     let verbs = all.filter { $0.shouldDisplay }.compactMap { $0.commandName } + ["help"]
     message = "unknown verb '\(first)'"
-    hints = nameHints(for: first, in: verbs, noun: "verbs")
+    hints = nameHints(for: first, in: verbs, noun: "verbs", limit: 20)
   }
 }

@@ -27,7 +27,7 @@ import Testing
     #expect(points.map(\.x) == [1024, 4096])
     #expect(points[0].slow < points[0].value && points[0].value < points[0].fast)
     #expect(points[0].fast == 4000 && points[1].fast == 2000)
-    #expect(plot.scale.top >= 4000 && plot.scale.top <= 6000)
+    #expect(plot.vertical.low == 0 && plot.vertical.high >= 4000 && plot.vertical.high <= 6000)
     let svg = plot.svg()
     #expect(svg.ranges(of: "<polyline").count == 2)
     #expect(svg.contains("retention pocl:0, time 4,096: 1333.3 tokens/s"))

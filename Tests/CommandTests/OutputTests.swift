@@ -20,7 +20,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "train", "generate", "eval", "verify", "devices", "inspect", "config", "tokenizer", "completions",
+    "train", "sweep", "generate", "eval", "verify", "devices", "inspect", "config", "tokenizer",
+    "completions",
   ])
   func helpFitsAScreenAndHasExamples(verb: String) throws {
     let ending = try Program().run(["help", verb])

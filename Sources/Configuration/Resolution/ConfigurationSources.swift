@@ -22,15 +22,18 @@ public struct ConfigurationSources: Sendable {
   public var environment: [String: String]
   /// Keys set on the line, in order; the last of equals wins.
   public var assignments: [Assignment]
+  /// Whether the file may have a section `sweep`, which is passed over: see `SweepDescription`.
+  public var allowsSweep: Bool
 
   /// Sources; nothing given is the built-in configuration.
   public init(
     file: String? = nil, text: Text? = nil, environment: [String: String] = [:],
-    assignments: [Assignment] = []
+    assignments: [Assignment] = [], allowsSweep: Bool = false
   ) {
     self.file = file
     self.text = text
     self.environment = environment
     self.assignments = assignments
+    self.allowsSweep = allowsSweep
   }
 }

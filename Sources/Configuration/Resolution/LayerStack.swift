@@ -40,20 +40,26 @@ struct LayerStack {
   private mutating func rootFile(of sources: ConfigurationSources) -> (Layer?, String?) {
     if let text = sources.text {
       let name = text.name
-      return (YAMLReader.read(text.yaml, name: name) { .file(path: name, line: $0) }, name)
+      let layer = YAMLReader.read(text.yaml, name: name, allowsSweep: sources.allowsSweep) {
+        .file(path: name, line: $0)
+      }
+      return (layer, name)
     }
     guard let file = sources.file else { return (nil, nil) }
-    return (readFile(file, purpose: "configuration", from: nil), file)
+    let layer = readFile(file, purpose: "configuration", from: nil, allowsSweep: sources.allowsSweep)
+    return (layer, file)
   }
 
   private func origin(of key: String, in layers: [Layer], _ file: Layer?) -> Origin? {
     (layers + [file].compactMap(\.self)).lazy.compactMap { $0.setting(of: key)?.origin }.first
   }
 
-  private func readFile(_ path: String, purpose: String, from origin: Origin?) -> Layer {
+  private func readFile(
+    _ path: String, purpose: String, from origin: Origin?, allowsSweep: Bool = false
+  ) -> Layer {
     do throws(TextFile.Failure) {
       let text = try TextFile.read(path, limit: YAMLReader.maximumBytes)
-      return YAMLReader.read(text, name: path) { .file(path: path, line: $0) }
+      return YAMLReader.read(text, name: path, allowsSweep: allowsSweep) { .file(path: path, line: $0) }
     } catch {
       var layer = Layer()
       var report = TextFile.report(error, path: path, purpose: purpose)

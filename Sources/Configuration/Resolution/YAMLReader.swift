@@ -10,16 +10,21 @@ struct YAMLReader {
   let origin: (Int) -> Origin
   /// The name in messages: a path or `presets/small`.
   let name: String
+  /// Whether a section `sweep` is passed over.
+  let allowsSweep: Bool
   private var layer = Layer()
 
-  init(name: String, origin: @escaping (Int) -> Origin) {
+  init(name: String, allowsSweep: Bool, origin: @escaping (Int) -> Origin) {
     self.name = name
+    self.allowsSweep = allowsSweep
     self.origin = origin
   }
 
   /// Everything the text sets, and all its problems.
-  static func read(_ text: String, name: String, origin: @escaping (Int) -> Origin) -> Layer {
-    var reader = YAMLReader(name: name, origin: origin)
+  static func read(
+    _ text: String, name: String, allowsSweep: Bool = false, origin: @escaping (Int) -> Origin
+  ) -> Layer {
+    var reader = YAMLReader(name: name, allowsSweep: allowsSweep, origin: origin)
     guard text.utf8.count <= maximumBytes else {
       reader.refuse("\(name) has \(text.utf8.count) bytes, too many for a configuration", line: 1)
       return reader.layer
@@ -53,6 +58,7 @@ struct YAMLReader {
         continue
       }
       let fullName = section.isEmpty ? scalar.string : section + "." + scalar.string
+      if allowsSweep, fullName == SweepDescription.section { continue }
       if section.isEmpty, ConfigurationSchema.sections.contains(scalar.string) {
         readSection(scalar.string, value, at: keyNode)
       } else if let key = ConfigurationSchema.key(named: fullName), key.section == section {
@@ -167,6 +173,9 @@ struct YAMLReader {
 enum UnknownKey {
   /// The nearest name here, else the same name in another section, else the names here.
   static func hints(for written: String, section: String, here: [String]) -> [String] {
+    if section.isEmpty, written == SweepDescription.section {
+      return ["a file with a section sweep is for nibble sweep"]
+    }
     if nearestName(to: written, in: here) != nil {
       return nameHints(for: written, in: here, noun: "keys here")
     }

@@ -63,7 +63,9 @@ extension ResolvedConfiguration {
   /// The configuration as YAML, with the origin of every value as a comment.
   ///
   /// Reading it back gives the same values. `extends` and `preset` are comments: what they brought is written.
-  public func yaml(derived style: DerivedValueStyle = .written) -> String {
+  ///
+  /// - Parameter open: Keys that are comments, too, as nobody decided on them.
+  public func yaml(derived style: DerivedValueStyle = .written, open: Set<String> = []) -> String {
     var lines: [String] = []
     var section = ""
     for entry in entries {
@@ -71,19 +73,18 @@ extension ResolvedConfiguration {
         section = entry.key.section
         lines.append("\n\(section):")
       }
-      lines.append(line(entry, derived: style))
+      lines.append(line(entry, derived: style, isOpen: open.contains(entry.key.name)))
     }
     // A section whose every key became a comment would be null, which reads as an empty section.
     return lines.joined(separator: "\n") + "\n"
   }
 
-  private func line(_ entry: Entry, derived style: DerivedValueStyle) -> String {
+  private func line(_ entry: Entry, derived style: DerivedValueStyle, isOpen: Bool) -> String {
     let isBase = entry.key.name == "extends" || entry.key.name == "preset"
     let isDerived = if case .derived = entry.origin { true } else { false }
     let indent = entry.key.section.isEmpty ? "" : "  "
-    let hash = isBase || (isDerived && style == .commented) ? "# " : ""
-    let value = entry.value == .none ? "null" : entry.value.display
-    let text = "\(indent)\(hash)\(entry.key.shortName): \(value)"
+    let hash = isBase || isOpen || (isDerived && style == .commented) ? "# " : ""
+    let text = "\(indent)\(hash)\(entry.key.shortName): \(entry.value.written)"
     let fill = String(repeating: " ", count: max(2, 40 - text.count))
     return text + fill + "# " + String(entry.origin.description.map { $0.isNewline ? " " : $0 })
   }

@@ -25,6 +25,9 @@ public enum ConfigurationValue: Sendable, Equatable {
     }
   }
 
+  /// As a file has it: ``display``, and `null` for nothing.
+  var written: String { self == .none ? "null" : display }
+
   /// The shortest decimal text that reads back as the same number: `3e-4` is `0.0003`, `1e-5` stays.
   static func plain(_ value: Double) -> String {
     var text = "\(value)"

@@ -243,9 +243,18 @@ public final class Trainer {
   /// Validation loss over ``TrainingOptions/evaluationTokens`` or everything.
   public func evaluate(_ windows: any EvaluationBatches) throws -> Evaluator.Result {
     let limit = options.evaluationTokens
-    let evaluator = Evaluator(
-      step.model, batch: max(options.microBatch, 1), softcap: options.loss.softcap)
     return try evaluator.run(windows) { limit == 0 || $0.scoredTokens < limit }
+  }
+
+  /// The loss over everything that is held out; nil without it.
+  ///
+  /// - Parameter onProgress: Returning false stops early.
+  public func evaluateAll(onProgress: @escaping (Evaluator.Result) -> Bool) throws -> Evaluator.Result? {
+    try data.validation.map { try evaluator.run($0, onProgress: onProgress) }
+  }
+
+  private var evaluator: Evaluator {
+    Evaluator(step.model, batch: max(options.microBatch, 1), softcap: options.loss.softcap)
   }
 
   private func sample(_ coding: TextCoding) throws -> String {

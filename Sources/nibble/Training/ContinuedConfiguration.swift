@@ -12,9 +12,8 @@ struct ContinuedConfiguration {
   let changes: [KeyChange]
   private let following: Set<String>
 
-  init(_ folder: String, _ assignments: [Assignment]) throws {
+  init(_ folder: String, _ assignments: [Assignment], environment: [String: String]) throws {
     let file = folder + "/config.yaml"
-    let environment = processEnvironment()
     let before = try ResolvedConfiguration(ConfigurationSources(file: file)).values
     let derived = ConfigurationSchema.keys.filter { key in
       key.section == "schedule" && key.derivation != nil

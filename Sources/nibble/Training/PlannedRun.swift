@@ -23,7 +23,11 @@ struct PlannedRun {
 
   /// - Parameter readsText: Reads the text and trains a tokenizer when one is wanted; without, the plan takes the
   ///   sizes that the keys name.
-  init(_ request: RunRequest, device: any OperationDevice, call: Call, readsText: Bool) throws {
+  /// - Parameter matmulRate: What ``MatmulRate`` gave on such a device before; nil measures it.
+  init(
+    _ request: RunRequest, device: any OperationDevice, call: Call, readsText: Bool,
+    matmulRate: Double? = nil,
+  ) throws {
     self.request = request
     self.device = device
     let values = request.values
@@ -48,7 +52,7 @@ struct PlannedRun {
       model, options: options, rule: OptimizerRule.rule(values.optimizer), device: device.description)
     plan = RunPlan(
       request: request, model: model, options: options, estimate: estimate, device: device.description,
-      matmulRate: MatmulRate.measure(on: device), trainingTokens: data?.trainingTokens,
+      matmulRate: matmulRate ?? MatmulRate.measure(on: device), trainingTokens: data?.trainingTokens,
       validationTokens: data?.validationTokens, revision: SourceRevision.current(),
       firstStep: state?.step ?? 0)
     (self.state, self.checkpoint, self.tokenizer) = (state, checkpoint, tokenizer)
@@ -71,7 +75,8 @@ struct PlannedRun {
   }
 
   private static func options(_ request: RunRequest, _ state: TrainingState?) -> TrainingOptions {
-    let isAsked = request.origin == .resumed || isPersonal(request.resolved.origin(of: "steps"))
+    // A run's file names the steps unless only time was asked for.
+    let isAsked = isPersonal(request.resolved.origin(of: "steps"))
     let isOpen = state.map { $0.totalSteps == TrainingOptions.unlimitedSteps } ?? !isAsked
     var options = TrainingOptions(request.values, stepsAreLimit: !isOpen)
     guard let state, request.values.minutes != nil, !isOpen else { return options }
@@ -81,7 +86,8 @@ struct PlannedRun {
     return options
   }
 
-  private static func isPersonal(_ origin: Origin) -> Bool {
+  /// Whether somebody chose a value.
+  static func isPersonal(_ origin: Origin) -> Bool {
     switch origin {
     case .file, .environment, .commandLine, .flag: true
     case .builtIn, .derived, .preset: false

@@ -3,9 +3,12 @@ import Engine
 import Files
 import Terminal
 
-/// Shows a run while it works: a status block, lines that stay, JSON, and `log.txt`.
+/// Follows a run while it works: what is known after every update, lines that stay, `log.txt`, and when to stop.
+///
+/// What a person sees of it is a `RunDisplay`'s matter.
 final class RunObserver: TrainingObserver {
-  private let output: Output
+  private let display: any RunDisplay
+  private let glyphs: Glyphs
   private let log: AppendingFile
   private let logInterval: Int
   private let tokensPerStep: Int
@@ -27,9 +30,11 @@ final class RunObserver: TrainingObserver {
   private(set) var logFailure: (any Error)?
 
   init(
-    _ output: Output, log: AppendingFile, settings: LogSettings, plan: RunPlan, stopStep: Int?,
+    _ display: any RunDisplay, glyphs: Glyphs, log: AppendingFile, settings: LogSettings, plan: RunPlan,
+    stopStep: Int?,
   ) {
-    self.output = output
+    self.display = display
+    self.glyphs = glyphs
     self.log = log
     logInterval = max(1, settings.every)
     tokensPerStep = plan.options.tokensPerStep
@@ -51,28 +56,30 @@ final class RunObserver: TrainingObserver {
     validationAccuracy = metrics.validationAccuracy ?? validationAccuracy
     // About the last twenty steps.
     smoothedLoss = smoothedLoss.map { 0.95 * $0 + 0.05 * metrics.loss } ?? metrics.loss
-    output.progress.update(isLast: metrics.step == totalSteps) { columns in
-      block(metrics, totalSteps: totalSteps, seconds: seconds, columns: columns)
-    }
-    output.json(json(metrics, kind: "step"))
-    guard
+    let isLogged =
       metrics.step.isMultiple(of: logInterval) || metrics.step == totalSteps || metrics.validationLoss != nil
-    else {
-      return
-    }
-    let fields = fields(metrics, totalSteps: totalSteps)
-    output.progress.record(fields)
-    append(fields.map { "\($0.key)=\($0.value)" }.joined(separator: " "))
+    let progress = RunProgress(
+      metrics: metrics, totalSteps: totalSteps, smoothedLoss: smoothedLoss ?? metrics.loss,
+      validationLoss: validationLoss, validationAccuracy: validationAccuracy,
+      shareOfMatmul: share(seconds), secondsLeft: remaining.secondsLeft)
+    display.didStep(progress, isLogged: isLogged)
+    guard isLogged else { return }
+    append(progress.fields.map { "\($0.key)=\($0.value)" }.joined(separator: " "))
+  }
+
+  private func share(_ seconds: Double) -> Double? {
+    guard let idealStepSeconds, seconds > 0 else { return nil }
+    return idealStepSeconds / seconds
   }
 
   func didEvaluate(_ result: Evaluator.Result, step: Int) {
-    let sign = output.glyphs == .unicode ? "±" : "+-"
+    let sign = glyphs == .unicode ? "±" : "+-"
     let accuracy = AccuracyText.counted(result).map { "accuracy \($0), " } ?? ""
     keep(
       "step \(Numbers.grouped(step)): \(accuracy)validation loss \(Numbers.fixed(result.loss, decimals: 4)) \(sign) "
         + "\(Numbers.fixed(result.standardError, decimals: 4)) over \(Numbers.grouped(result.scoredTokens)) tokens"
     )
-    output.json([
+    display.json([
       "schema": 1, "kind": "evaluation", "step": .integer(step), "validation_loss": .number(result.loss),
       "validation_loss_error": .number(result.standardError), "scored_tokens": .integer(result.scoredTokens),
       "validation_accuracy": JSONText(result.accuracy),
@@ -81,12 +88,12 @@ final class RunObserver: TrainingObserver {
 
   func didSample(_ text: String, step: Int) {
     keep("step \(Numbers.grouped(step)): sample: \(JSONText.string(text).description)")
-    output.json(["schema": 1, "kind": "sample", "step": .integer(step), "text": .string(text)])
+    display.json(["schema": 1, "kind": "sample", "step": .integer(step), "text": .string(text)])
   }
 
   func didSaveCheckpoint(_ path: String, step: Int, isBest: Bool) {
     keep("step \(Numbers.grouped(step)): saved \(path)\(isBest ? " (best so far)" : "")")
-    output.json([
+    display.json([
       "schema": 1, "kind": "checkpoint", "step": .integer(step), "path": .string(path),
       "best": .boolean(isBest),
     ])
@@ -96,7 +103,7 @@ final class RunObserver: TrainingObserver {
     keep(
       "\(Numbers.grouped(totalSteps)) steps in all fit the time: \(Numbers.duration(secondsPerStep)) a step (measured)"
     )
-    output.json([
+    display.json([
       "schema": 1, "kind": "chosen_steps", "steps": .integer(totalSteps),
       "step_time_s": .number(secondsPerStep),
     ])
@@ -121,7 +128,7 @@ final class RunObserver: TrainingObserver {
 
   /// A line that scrolls above the block and goes into the log.
   func keep(_ line: String) {
-    output.narrate(line)
+    display.keep(line)
     append(line)
   }
 
@@ -132,74 +139,5 @@ final class RunObserver: TrainingObserver {
     } catch {
       if logFailure == nil { logFailure = error }
     }
-  }
-
-  // MARK: Text
-
-  private func share(_ seconds: Double) -> Double? {
-    guard let idealStepSeconds, seconds > 0 else { return nil }
-    return idealStepSeconds / seconds
-  }
-
-  private func block(_ metrics: StepMetrics, totalSteps: Int, seconds: Double, columns: Int) -> [String] {
-    let style = output.narrationStyle
-    var columnsAndCells: [(Table.Column, String)] = [
-      (.init("  step", .right), Numbers.grouped(metrics.step)),
-      (.init("loss", .right), Numbers.fixed(metrics.loss, decimals: 3)),
-      (.init("val", .right), validationLoss.map { Numbers.fixed($0, decimals: 3) } ?? "-"),
-    ]
-    // Only a task with answers has an accuracy.
-    if let validationAccuracy {
-      columnsAndCells.append((.init("acc", .right), Numbers.fixed(validationAccuracy, decimals: 3)))
-    }
-    columnsAndCells += [
-      (.init("lr", .right, priority: 2), Numbers.scientific(metrics.learningRate)),
-      (.init("|g|", .right, priority: 3), Numbers.significant(metrics.gradientNorm)),
-      (.init("tok/s", .right), Numbers.grouped(Int(metrics.tokensPerSecond))),
-      (.init("of matmul", .right, priority: 4), share(seconds).map { Numbers.percent($0) } ?? "-"),
-      (.init("mem", .right, priority: 5), Numbers.bytes(metrics.memoryByteCount)),
-    ]
-    var table = Table(columnsAndCells.map(\.0))
-    table.append(columnsAndCells.map(\.1))
-    let rows = table.rendered(columns: columns, style: style, glyphs: output.glyphs).lines
-    let isOpen = totalSteps == TrainingOptions.unlimitedSteps
-    let done = isOpen ? 0 : Double(metrics.step) / Double(max(1, totalSteps))
-    let left = remaining.secondsLeft.map { "\(Numbers.duration($0)) left" } ?? "measuring"
-    let dot = output.glyphs.separator
-    let facts =
-      isOpen
-      ? "timing the first steps"
-      : "\(Numbers.percent(done))  \(Numbers.grouped(metrics.step))/\(Numbers.grouped(totalSteps))\(dot)loss "
-        + "\(Numbers.fixed(smoothedLoss ?? metrics.loss, decimals: 3))\(dot)\(left)"
-    let bar = progressBar(
-      done, columns: max(10, min(32, columns - displayWidth(facts) - 4)), glyphs: output.glyphs)
-    return rows + ["  \(bar) \(facts)"]
-  }
-
-  private func fields(_ metrics: StepMetrics, totalSteps: Int) -> [(key: String, value: String)] {
-    let isOpen = totalSteps == TrainingOptions.unlimitedSteps
-    var fields = [
-      (key: "step", value: isOpen ? "\(metrics.step)" : "\(metrics.step)/\(totalSteps)"),
-      (key: "loss", value: Numbers.fixed(metrics.loss, decimals: 4)),
-    ]
-    if let loss = metrics.validationLoss {
-      fields.append((key: "val", value: Numbers.fixed(loss, decimals: 4)))
-    }
-    if let accuracy = metrics.validationAccuracy {
-      fields.append((key: "acc", value: Numbers.fixed(accuracy, decimals: 4)))
-    }
-    fields += [
-      (key: "lr", value: Numbers.scientific(metrics.learningRate, digits: 2)),
-      (key: "|g|", value: Numbers.significant(metrics.gradientNorm)),
-      (key: "tok/s", value: "\(Int(metrics.tokensPerSecond))"),
-      (key: "mem", value: "\(metrics.memoryByteCount >> 20)MiB"),
-    ]
-    if !isOpen, let left = remaining.secondsLeft { fields.append((key: "left", value: "\(Int(left))s")) }
-    return fields
-  }
-
-  private func json(_ metrics: StepMetrics, kind: String) -> JSONText {
-    guard case .object(let members) = JSONText(metrics.json) else { return JSONText(metrics.json) }
-    return .object([.init("schema", 1), .init("kind", .string(kind))] + members)
   }
 }

@@ -97,7 +97,7 @@ struct RunPlan {
       "\(Numbers.bytes(estimate.totalByteCount)) of \(Numbers.bytes(device.memoryByteCount)): \(memoryParts)")
     add("device", deviceText(dot))
     add("time", timeText(dot))
-    let state = request.origin == .new ? "new" : "continues after step \(Numbers.grouped(firstStep))"
+    let state = firstStep == 0 ? "new" : "continues after step \(Numbers.grouped(firstStep))"
     add("output", "\(request.folder) (\(state))")
     for choice in request.choices { add("chosen", choice) }
     for change in request.changes { add("changed", change.description) }

@@ -33,6 +33,8 @@ struct RunRequest {
   struct Flags {
     /// The object and key=value, in order.
     var arguments: [String] = []
+    /// Keys set by other means than the line's words.
+    var assignments: [Assignment] = []
     var data: String?
     var output: String?
     var minutes: Double?
@@ -42,11 +44,15 @@ struct RunRequest {
     var allowed: [String] = []
     /// Whether the run is only planned: another process may go on with it meanwhile.
     var isPlan = false
+    /// Whether a configuration may have a section `sweep`.
+    var allowsSweep = false
+    /// Where keys are looked up besides the line and files.
+    var environment = processEnvironment()
   }
 
   init(_ flags: Flags) throws {
     let given = try ConfigurationArguments(flags.arguments)
-    let assignments = given.assignments + RunRequest.assignments(of: flags)
+    let assignments = given.assignments + flags.assignments + RunRequest.assignments(of: flags)
     if let unknown = flags.allowed.first(where: { ConfigurationSchema.key(named: $0) == nil }) {
       let names = ConfigurationSchema.keys.map(\.name)
       throw UsageError(
@@ -57,7 +63,8 @@ struct RunRequest {
     case .run(let folder):
       try self.init(resuming: folder, assignments, flags)
     case .configuration(let path):
-      try self.init(new: RunObject.baseName(path), ConfigurationSources(file: path), assignments, flags)
+      let sources = ConfigurationSources(file: path, allowsSweep: flags.allowsSweep)
+      try self.init(new: RunObject.baseName(path), sources, assignments, flags)
     case .text(let path):
       try self.init(text: path, assignments, flags)
     case .nothing:
@@ -67,7 +74,8 @@ struct RunRequest {
     }
   }
 
-  private static func assignments(of flags: Flags) -> [Assignment] {
+  /// The keys that flags stand for.
+  static func assignments(of flags: Flags) -> [Assignment] {
     let pairs: [(String, String?, String)] = [
       ("data.path", flags.data, "--data"), ("minutes", flags.minutes.map { "\($0)" }, "--minutes"),
       ("seed", flags.seed.map { "\($0)" }, "--seed"), ("device", flags.device, "--device"),
@@ -80,7 +88,7 @@ struct RunRequest {
     choices: [String] = [],
   ) throws {
     var sources = base
-    sources.environment = processEnvironment()
+    sources.environment = flags.environment
     sources.assignments = assignments
     resolved = try StartingCheckpoint(sources).map { try $0.resolved() } ?? ResolvedConfiguration(sources)
     origin = .new
@@ -120,7 +128,7 @@ struct RunRequest {
         hints: ["leave out --output, or start a new run with init=\(folder) --output \(output)"])
     }
     lockedFolder = flags.isPlan ? nil : try RunFolder(folder)
-    let continued = try ContinuedConfiguration(folder, assignments)
+    let continued = try ContinuedConfiguration(folder, assignments, environment: flags.environment)
     resolved = continued.resolved
     changes = continued.changes
     origin = .resumed
@@ -196,9 +204,15 @@ struct RunRequest {
     return target.hasPrefix("/") ? target : folder + "/checkpoints/" + target
   }
 
-  private static func checkedOutput(_ path: String) throws -> String {
+  /// A folder for a new run, or a new sweep: not there yet, or empty.
+  static func checkedOutput(_ path: String) throws -> String {
     guard Folder.exists(path) else { return path }
     guard Folder.isFolder(path) else { throw FileError.wrongKind(path: path, expected: "a folder") }
+    if SweepFolder.isSweep(path) {
+      throw Failure(
+        "'\(path)' is a sweep already",
+        hints: ["nibble sweep \(path) continues it; choose another --output for a new one"])
+    }
     if RunFolder.isRun(path) {
       throw Failure(
         "'\(path)' is a run already",
@@ -214,72 +228,12 @@ struct RunRequest {
   }
 
   /// `runs/<date>-<name>-<n>`, the first n that is free.
-  private static func freeFolder(_ name: String) -> String {
+  static func freeFolder(_ name: String, in parent: String = "runs") -> String {
     let safe = String(
       name.map { $0.isLetter || $0.isNumber || $0 == "-" || $0 == "_" || $0 == "." ? $0 : "-" }.prefix(60))
-    let stem = "runs/\(Timestamp.today())-\(safe)"
+    let stem = "\(parent)/\(Timestamp.today())-\(safe)"
     var number = 1
     while Folder.exists("\(stem)-\(number)") { number += 1 }
     return "\(stem)-\(number)"
-  }
-}
-
-/// What the positional argument of `train` is.
-enum RunObject {
-  case nothing
-  case configuration(String)
-  case run(String)
-  case text(String)
-
-  init(_ path: String?) throws {
-    guard let path else {
-      self = .nothing
-      return
-    }
-    let lowered = path.lowercased()
-    if lowered.hasSuffix(".yaml") || lowered.hasSuffix(".yml") {
-      // Opening tells what the folder has when the file is missing.
-      if !Folder.exists(path) { _ = try MappedFile(path: path) }
-      self = .configuration(path)
-    } else if Folder.isFolder(path) {
-      self = try RunObject.folder(path)
-    } else if DataFormat(path: path) != nil {
-      if !Folder.exists(path) { _ = try MappedFile(path: path) }
-      self = .text(path)
-    } else if Presets.names.contains(path) {
-      throw UsageError(
-        "'\(path)' is a shipped configuration, not a file", hints: ["nibble train preset=\(path)"])
-    } else {
-      if !Folder.exists(path) { _ = try MappedFile(path: path) }
-      throw UsageError(
-        "'\(path)' is neither a configuration, nor a run, nor text",
-        hints: ["configurations end in .yaml, texts in .txt, .jsonl or .bin; settings are written key=value"])
-    }
-  }
-
-  private static func folder(_ path: String) throws -> RunObject {
-    if RunFolder.isRun(path) {
-      return .run(path.hasSuffix("/") && path.count > 1 ? String(path.dropLast()) : path)
-    }
-    if Folder.exists(path + "/config.json") {
-      throw UsageError(
-        "'\(path)' is a model, not a run",
-        hints: ["nibble train init=\(path) --data FILE starts from its weights"])
-    }
-    return .text(path)
-  }
-
-  /// The last part of a path without its ending.
-  static func baseName(_ path: String) -> String {
-    let last = path.split(separator: "/").last.map(String.init) ?? "run"
-    guard let dot = last.lastIndex(of: "."), dot != last.startIndex else { return last }
-    return String(last[..<dot])
-  }
-
-  /// Bytes of a file, or of the data files of a folder; 0 where they cannot be told.
-  static func byteCount(_ path: String) -> Int {
-    guard Folder.isFolder(path) else { return (try? MappedFile(path: path).count) ?? 0 }
-    let names = (try? Folder.names(in: path)) ?? []
-    return names.filter { DataFormat(path: $0) != nil }.reduce(0) { $0 + byteCount(path + "/" + $1) }
   }
 }

@@ -16,7 +16,8 @@ struct StartingCheckpoint {
   init?(_ sources: ConfigurationSources) throws {
     self.sources = sources
     file = try ResolvedConfiguration(
-      ConfigurationSources(file: sources.file, environment: sources.environment))
+      ConfigurationSources(
+        file: sources.file, environment: sources.environment, allowsSweep: sources.allowsSweep))
     let variable = ConfigurationSchema.key(named: "init")?.environmentVariable
     let written =
       sources.assignments.last { $0.key == "init" }?.value ?? variable.flatMap { sources.environment[$0] }

@@ -5,20 +5,29 @@ import Glibc
 import Kernels
 import Terminal
 
-/// Carries a planned run out: folder, record, observers, trainer, and what to do next.
+/// Carries a planned run out: folder, record, observers, trainer.
 struct TrainingRun {
   private let run: PlannedRun
   private let call: Call
   private let until: Int?
+  private let display: any RunDisplay
+  private let measuresAtEnd: Bool
 
-  init(_ run: PlannedRun, call: Call, until: Int?) {
+  /// - Parameters:
+  ///   - until: The step after which this call ends.
+  ///   - measuresAtEnd: Evaluates over the whole validation part, unless a person stops the run.
+  init(
+    _ run: PlannedRun, call: Call, until: Int? = nil, display: any RunDisplay, measuresAtEnd: Bool = false,
+  ) {
     self.run = run
     self.call = call
     self.until = until
+    self.display = display
+    self.measuresAtEnd = measuresAtEnd
   }
 
-  func train() throws -> Terminal.ExitCode {
-    guard let data = run.data else { return .internalError }
+  func train() throws -> RunEnding {
+    guard let data = run.data else { preconditionFailure("a run is trained whose text was not read") }
     let firstStep = run.state?.step ?? 0
     let folder = try run.request.openFolder()
     try run.tokenizer?.save(to: folder.path)
@@ -29,25 +38,38 @@ struct TrainingRun {
     try record.write()
     try writeConfiguration(folder.path)
     let observer = RunObserver(
-      call.output, log: try AppendingFile(path: folder.path + "/log.txt"), settings: run.request.values.log,
-      plan: run.plan, stopStep: until)
+      display, glyphs: call.output.glyphs, log: try AppendingFile(path: folder.path + "/log.txt"),
+      settings: run.request.values.log, plan: run.plan, stopStep: until)
     for line in run.plan.lines(.ascii) { observer.append(line) }
     do {
-      let trainer = try trainer(folder, data, firstStep)
-      observer.begin()
-      let outcome = try trainer.run(observer)
-      call.output.progress.finish()
-      let code = finish(outcome, observer, folder.path)
-      try record.end(code == .done && outcome == .finished ? "finished" : "stopped", step: observer.lastStep)
+      let ending = try carryOut(try trainer(folder, data, firstStep), observer, folder.path)
+      display.end()
+      observer.append(ending.outcome == .finished ? "finished" : "stopped")
+      try record.end(ending.outcome == .finished ? "finished" : "stopped", step: observer.lastStep)
       if let failure = observer.logFailure { throw failure }
-      return code
+      return ending
     } catch {
-      call.output.progress.finish()
+      display.end()
       observer.append("failed: \(error)")
       // What stopped the run is told; that its record could not be closed would only hide it.
       try? record.end("failed", step: observer.lastStep)
       throw error
     }
+  }
+
+  private func carryOut(_ trainer: Trainer, _ observer: RunObserver, _ folder: String) throws -> RunEnding {
+    observer.begin()
+    var outcome = try trainer.run(observer)
+    var evaluation: Evaluator.Result?
+    // A run that its time limit stopped is at its end, too.
+    if measuresAtEnd, Interruption.shared.stopReason == nil {
+      evaluation = try trainer.evaluateAll { _ in Interruption.shared.stopReason == nil }
+      // A part of an evaluation is none.
+      if Interruption.shared.stopReason != nil { (outcome, evaluation) = (.stopped, nil) }
+    }
+    return RunEnding(
+      folder: folder, values: run.request.values, outcome: outcome, step: observer.lastStep,
+      metrics: observer.lastMetrics, isTimeOver: observer.isTimeOver, evaluation: evaluation)
   }
 
   private func trainer(
@@ -93,54 +115,5 @@ struct TrainingRun {
     let path = folder + "/config.yaml"
     guard run.request.origin == .new || !run.request.changes.isEmpty else { return }
     try AtomicFile.write(Array(run.request.resolved.yaml(derived: .written).utf8), to: path)
-  }
-
-  private func finish(_ outcome: TrainingOutcome, _ observer: RunObserver, _ folder: String)
-    -> Terminal.ExitCode
-  {
-    let output = call.output
-    let step = Numbers.grouped(observer.lastStep)
-    var code = Terminal.ExitCode.done
-    switch outcome {
-    case .finished:
-      output.result("\(folder): \(step) steps done\(measured(observer.lastMetrics))")
-      for line in next(folder) { output.narrate(line) }
-    case .stopped:
-      code = Interruption.shared.stopReason?.exitCode ?? .done
-      let isTimeOver = Interruption.shared.stopReason == nil && observer.isTimeOver
-      output.result("\(folder): stopped \(isTimeOver ? "at the time limit " : "")after step \(step), saved")
-      output.narrate("resume: nibble train \(folder)")
-    }
-    observer.append(outcome == .finished ? "finished" : "stopped")
-    output.json([
-      "schema": 1, "kind": "end", "outcome": outcome == .finished ? "finished" : "stopped",
-      "run": .string(folder),
-      "step": .integer(observer.lastStep), "loss": JSONText(observer.lastMetrics?.loss),
-      "validation_loss": JSONText(observer.lastMetrics?.validationLoss),
-      "validation_accuracy": JSONText(observer.lastMetrics?.validationAccuracy),
-      "tokens": .integer(observer.lastMetrics?.tokens ?? 0),
-      "time_s": .number(observer.lastMetrics?.seconds ?? 0),
-      "memory_bytes": .integer(observer.lastMetrics?.memoryByteCount ?? 0),
-    ])
-    return code
-  }
-
-  /// What the last evaluation found, behind a comma.
-  private func measured(_ metrics: StepMetrics?) -> String {
-    let accuracy = metrics?.validationAccuracy.map {
-      ", validation accuracy \(Numbers.fixed($0, decimals: 4))"
-    }
-    let loss = metrics?.validationLoss.map { ", validation loss \(Numbers.fixed($0, decimals: 4))" }
-    return (accuracy ?? "") + (loss ?? "")
-  }
-
-  /// What a finished run is good for.
-  private func next(_ folder: String) -> [String] {
-    let data = run.request.values.data
-    guard data.task == .text else { return ["next: nibble eval \(folder)"] }
-    return [
-      "next: nibble generate \(folder) \"\(data.path == "embedded" ? "Once" : "The")\"",
-      "      nibble eval \(folder) --split validation",
-    ]
   }
 }

@@ -63,7 +63,8 @@ struct TrainVerb: Verb {
         "fits: \(Numbers.bytes(run.plan.estimate.totalByteCount)) on \(device.description.name)")
       return .done
     }
-    return try TrainingRun(run, call: call, until: until).train()
+    return try TrainingRun(run, call: call, until: until, display: RunStatusDisplay(call.output)).train()
+      .present(call.output)
   }
 
   /// A run that has made all its steps.
