@@ -1,27 +1,13 @@
 // Chooses the linear mixers' kernels for this processor.
 #include "CHostMixers.h"
-#include "mixers.h"
+#include "groups.h"
 
 _Thread_local unsigned long nibble_group;
 
 void nibble_select_group(unsigned long group) { nibble_group = group; }
 
-#if defined(__x86_64__) && defined(__linux__)
-static int level(void) {
-  return __builtin_cpu_supports("x86-64-v4") ? 4 : __builtin_cpu_supports("x86-64-v3") ? 3 : 0;
-}
-#define DISPATCH_AS(type, name) \
-  extern type name##_v4, name##_v3, name##_plain; \
-  type *nibble_##name(void) { \
-    return level() == 4 ? name##_v4 : level() == 3 ? name##_v3 : name##_plain; \
-  }
-int nibble_mixer_vector(void) { return level() == 4 ? 16 : level() == 3 ? 8 : 4; }
-#else
-#define DISPATCH_AS(type, name) \
-  extern type name##_plain; \
-  type *nibble_##name(void) { return name##_plain; }
-int nibble_mixer_vector(void) { return 4; }
-#endif
+int nibble_mixer_vector(void) { return nibble_level() == 4 ? 16 : nibble_level() == 3 ? 8 : 4; }
+
 #define DISPATCH(name) DISPATCH_AS(nibble_recurrence, name)
 
 DISPATCH(scalar_gate_forward)

@@ -1,6 +1,6 @@
 // All mixers' kernels for one instruction set: included by mixers_*.c with VECTOR and VARIANT(name) defined.
 #include "CHostMixers.h"
-#include "mixers.h"
+#include "groups.h"
 #include "opencl_words.h"
 
 #include "../../kernels/scalar_gate.cl"

@@ -186,6 +186,21 @@ static const char s4d_text[] = {
 static const char long_convolution_text[] = {
 #embed "../../kernels/long_convolution.cl"
 };
+static const char formats_text[] = {
+#embed "../../kernels/formats.cl"
+};
+static const char format_codes_text[] = {
+#embed "../../kernels/format_codes.cl"
+};
+static const char quantize_rotation_text[] = {
+#embed "../../kernels/quantize_rotation.cl"
+};
+static const char quantize_scales_text[] = {
+#embed "../../kernels/quantize_scales.cl"
+};
+static const char quantize_text[] = {
+#embed "../../kernels/quantize.cl"
+};
 static const char roof_text[] = {
 #embed "../../kernels/roof.cl"
 };
@@ -256,6 +271,11 @@ static const struct {
     {"s4d_backward", s4d_backward_text, sizeof s4d_backward_text},
     {"s4d", s4d_text, sizeof s4d_text},
     {"long_convolution", long_convolution_text, sizeof long_convolution_text},
+    {"formats", formats_text, sizeof formats_text},
+    {"format_codes", format_codes_text, sizeof format_codes_text},
+    {"quantize_rotation", quantize_rotation_text, sizeof quantize_rotation_text},
+    {"quantize_scales", quantize_scales_text, sizeof quantize_scales_text},
+    {"quantize", quantize_text, sizeof quantize_text},
     {"roof", roof_text, sizeof roof_text},
 };
 

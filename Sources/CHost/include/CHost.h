@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "CHostFormats.h"
 #include "CHostMixers.h"
 
 typedef enum {

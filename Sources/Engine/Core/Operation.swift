@@ -35,11 +35,25 @@ public protocol Operation: Sendable {
   /// Bytes that an execution allocates on the device besides its outputs, where they are worth planning for.
   func workspace(_ inputs: [TensorType]) -> Int
 
+  /// How near a device's outputs must be to the reference's.
+  static var comparison: OutputComparison { get }
+
   /// Cases at which a generic test checks the operation and `nibble verify` runs it.
   static var samples: [Sample] { get }
 }
 
+/// How near a device's outputs must be to the reference's.
+public enum OutputComparison: Sendable, Hashable {
+  /// Within what the reference loses in single precision.
+  case rounded
+  /// The bits of the reference in Float: operations that round on purpose, where the smallest difference grows to a
+  /// step of the format.
+  case exact
+}
+
 extension Operation {
+  public static var comparison: OutputComparison { .rounded }
+
   public func validate(_ inputs: [TensorType]) throws(ShapeError) {}
 
   public func workspace(_ inputs: [TensorType]) -> Int { 0 }

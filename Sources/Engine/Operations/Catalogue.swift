@@ -51,5 +51,10 @@ public enum OperationCatalogue {
     CrossEntropyGradient.self,
     LinearCrossEntropy.self,
     LinearCrossEntropyWithGradient.self,
+    EncodeFormat.self,
+    DecodeFormat.self,
+    LargestMagnitude.self,
+    QuantizeDequantize.self,
+    QuantizeBlocks.self,
   ]
 }

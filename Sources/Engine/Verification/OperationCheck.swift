@@ -19,7 +19,8 @@ public struct CheckResult: Sendable {
 /// Checks every promise of an operation at one sample.
 ///
 /// - The gradient formulas, evaluated in fp64, agree with central differences of the fp64 reference.
-/// - Outputs on the device agree with the fp64 reference. The tolerance comes from the format: twice (gradients:
+/// - Outputs on the device agree with the fp64 reference, or have the bits of the Float reference where the operation
+///   demands it (``OutputComparison``). The tolerance comes from the format: twice (gradients:
 ///   three times) what the plain single-precision reference loses, and 16 units in the last place for the
 ///   device's own exp, tanh and the like.
 /// - Nothing is written outside the outputs, no element of them is forgotten (guards and NaN fill), and the inputs
@@ -52,7 +53,10 @@ public struct OperationCheck {
     do {
       let guarded = try GuardedRun(sample, on: device)
       result.problems += guarded.problems
-      let forward = compare(guarded.outputs, truth.outputs, plain.outputs, factor: 2, "output")
+      let forward =
+        type(of: sample.operation).comparison == .exact
+        ? compareBits(guarded.outputs, plain.outputs)
+        : compare(guarded.outputs, truth.outputs, plain.outputs, factor: 2, "output")
       result.forwardError = forward.error
       result.problems += forward.problems
       let evaluation = try Evaluation.run(sample, on: device)
@@ -75,6 +79,22 @@ public struct OperationCheck {
   /// The error that is allowed where the plain single-precision reference has `plainError`.
   static func tolerance(plainError: Double, factor: Double) -> Double {
     factor * plainError + 16 * unitInLastPlace
+  }
+
+  /// Outputs that must be the plain reference's, bit by bit; every NaN is alike.
+  private func compareBits(_ got: [[Double]], _ want: [[Double]]) -> (error: Double, problems: [String]) {
+    var problems: [String] = []
+    for index in want.indices {
+      let places = want[index].indices.filter { place in
+        let (g, w) = (got[index][place], want[index][place])
+        return g.bitPattern != w.bitPattern && !(g.isNaN && w.isNaN)
+      }
+      guard let first = places.first else { continue }
+      problems.append(
+        "output \(index): \(places.count) of \(want[index].count) elements have other bits; the first is element "
+          + "\(first), \(got[index][first]) instead of \(want[index][first])")
+    }
+    return (problems.isEmpty ? 0 : .infinity, problems)
   }
 
   private func compare(

@@ -31,6 +31,15 @@ extension UInt64: KernelArgument {
   public static var declaredTypes: [String] { ["ulong", "unsigned long", "size_t"] }
 }
 
+/// Sixteen numbers by value.
+extension SIMD16: KernelArgument where Scalar == UInt32 {
+  public static var declaredTypes: [String] { ["uint16"] }
+
+  public func bind(to kernel: cl_kernel, at index: cl_uint) -> cl_int {
+    withUnsafeBytes(of: self) { clSetKernelArg(kernel, index, $0.count, $0.baseAddress) }
+  }
+}
+
 /// Device memory as a typed kernel argument; nil memory binds a null pointer (an operand that is absent).
 public struct Buffer<Scalar: DeviceScalar>: KernelArgument {
   let memory: OpenCLMemory?

@@ -9,6 +9,17 @@ public struct QuantizedMatrix: Sendable {
   public let tensorScale: TensorScale?
   /// What the codes stand for.
   public var values: [Float]
+
+  public init(
+    rows: Int, columns: Int, codes: [UInt32], scales: [Float], tensorScale: TensorScale?, values: [Float],
+  ) {
+    self.rows = rows
+    self.columns = columns
+    self.codes = codes
+    self.scales = scales
+    self.tensorScale = tensorScale
+    self.values = values
+  }
 }
 
 extension BlockFormat {
@@ -52,8 +63,11 @@ extension BlockFormat {
   private func quantize(
     _ result: inout QuantizedMatrix, _ index: Int, _ scale: BlockScale, _ rounding: Rounding,
   ) {
-    let value = result.values[index]
-    let code = element.encode(value * scale.encode, rounding)
+    var value = result.values[index]
+    if scaling == .none, value.isSubnormal { value = Float(sign: value.sign, exponent: 0, significand: 0) }
+    // NaN says nothing about codes: they are 0.
+    let scaled = value * scale.encode
+    let code = scaled.isNaN ? 0 : element.encode(scaled, rounding)
     result.codes[index] = code
     var rounded = element.decode(code)
     if rounded.magnitude < .leastNormalMagnitude { rounded = 0 }

@@ -54,6 +54,8 @@ public struct BlockFormat: Sendable, Hashable {
   ///   - tensor: What ``tensorScale(largest:)`` gave.
   public func scale(of magnitude: UInt32, tensor: TensorScale? = nil) -> BlockScale {
     if scaling == .none { return .one }
+    // Devices may take subnormal floats for zero, so they are zero everywhere.
+    let magnitude = magnitude < 0x80_0000 ? 0 : magnitude
     let largest = Float(bitPattern: magnitude)
     guard largest.isFinite, tensor?.decode.isFinite ?? true else { return .notANumber }
     switch scaling {

@@ -43,7 +43,9 @@ public struct TensorScale: Sendable, Hashable {
   ///   - target: The scale that the block with the largest magnitude gets.
   ///   - divisor: The largest element value.
   public init(largest: Float, target: Float, divisor: Float) {
-    guard largest != 0 else { (encode, decode) = (1, 1); return }
+    guard largest.magnitude >= .leastNormalMagnitude || largest.isNaN else {
+      (encode, decode) = (1, 1); return
+    }
     guard largest.isFinite else { (encode, decode) = (.nan, .nan); return }
     encode = target / largest
     decode = largest / (target * divisor)

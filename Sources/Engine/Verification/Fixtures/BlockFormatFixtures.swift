@@ -10,7 +10,7 @@ enum BlockFormatFixtures: FixtureAdapter {
     let format = try format(fixture)
     let (values, shape) = try input(fixture)
     let (rows, columns) = (shape.rows, shape.last)
-    let matrix = format.quantize(values, rows: rows, columns: columns)
+    let matrix = try quantize(values, format, rows: rows, columns: columns, on: device)
     let tiles = format.tile.grid(rows: rows, columns: columns)
     let kept = try fixture.attributes.integer("output_rows", in: 1...rows, default: rows)
     let codes = matrix.codes.prefix(kept * columns).map { code(format.element, $0) }
@@ -34,6 +34,29 @@ enum BlockFormatFixtures: FixtureAdapter {
       result["output.packed"] = FixtureValue([rows, columns / 2], packed.map(Double.init))
     }
     return result
+  }
+
+  /// Values, codes, scales and the tensor's scale as the device makes them.
+  static func quantize(
+    _ values: [Float], _ format: BlockFormat, rows: Int, columns: Int, on device: any OperationDevice,
+  ) throws -> QuantizedMatrix {
+    let choice = QuantizationChoice(format)
+    let operation = QuantizeBlocks(choice, rows: rows, columns: columns)
+    let tape = Tape(on: device, isRecording: false)
+    var inputs = [Tensor(values, shape: [rows, columns], on: device)]
+    var tensorScale: TensorScale?
+    if choice.needsLargest {
+      inputs += tape.apply(LargestMagnitude(), inputs)
+      tensorScale = format.tensorScale(largest: try inputs[1].floats(on: device)[0])
+    }
+    _ = try operation.outputTypes(for: inputs.map(\.type))
+    let outputs = tape.apply(operation, inputs)
+    let mask: UInt32 = 1 << UInt32(format.element.bitCount) - 1
+    return QuantizedMatrix(
+      rows: rows, columns: columns,
+      codes: try device.read(outputs[1].memory, as: Int32.self).map { UInt32(bitPattern: $0) & mask },
+      scales: try outputs[2].floats(on: device), tensorScale: tensorScale,
+      values: try outputs[0].floats(on: device))
   }
 
   private static func input(_ fixture: FixtureCase) throws -> ([Float], Shape) {

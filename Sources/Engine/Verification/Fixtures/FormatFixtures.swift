@@ -11,20 +11,23 @@ enum FormatFixtures: FixtureAdapter {
     guard let format = FormatCatalogue.float(name) else {
       throw FixtureError.unsupported("nothing here knows the number format '\(name)'")
     }
+    let computation = FixtureComputation(fixture, on: device)
     switch fixture.operation {
     case "format.decode":
-      return [
-        "output.values": try result(fixture, "codes", try codes(fixture).map { Double(format.decode($0)) })
-      ]
+      let codes = Tensor(
+        try fixture.integers("input.codes"), shape: try fixture.shape("input.codes"), on: device)
+      return try computation.values(["values": computation.apply(DecodeFormat(format), [codes])[0]])
     case "format.encode":
-      let overflow = try overflow(fixture, format)
-      let rounding = try rounding(fixture)
-      let codes = try fixture.floats("input.values").map { format.encode($0, rounding, overflow: overflow) }
-      return [
-        "output.codes": try result(fixture, "values", codes.map(Double.init)),
-        "output.values": try result(fixture, "values", codes.map { Double(format.decode($0)) }),
-      ]
-    default: return try stochastic(fixture, format)
+      let operation = EncodeFormat(
+        format, overflow: try overflow(fixture, format), roundsAway: try roundsAway(fixture))
+      let codes = try computation.apply(operation, [computation.input("values")])[0]
+      var result = try computation.values([
+        "values": computation.apply(DecodeFormat(format), [codes])[0]
+      ])
+      let read = try device.read(codes.memory, as: Int32.self)
+      result["output.codes"] = FixtureValue(codes.shape.dimensions, read.map(Double.init))
+      return result
+    default: return try stochastic(fixture, format, on: device)
     }
   }
 
@@ -38,10 +41,10 @@ enum FormatFixtures: FixtureAdapter {
     FixtureValue(try fixture.shape("input.\(like)").dimensions, values)
   }
 
-  private static func rounding(_ fixture: FixtureCase) throws -> Rounding {
+  private static func roundsAway(_ fixture: FixtureCase) throws -> Bool {
     switch try fixture.attributes.text("rounding") {
-    case "nearest_even": return .nearestEven
-    case "nearest": return .nearestAway
+    case "nearest_even": return false
+    case "nearest": return true
     case let other: throw FixtureError.unsupported("nothing here rounds by '\(other)'")
     }
   }
@@ -68,23 +71,24 @@ enum FormatFixtures: FixtureAdapter {
   }
 
   /// The neighbours and the probability, after as many draws as asked for have kept to them.
-  private static func stochastic(_ fixture: FixtureCase, _ format: FloatFormat) throws -> FixtureValues {
+  private static func stochastic(
+    _ fixture: FixtureCase, _ format: FloatFormat, on device: any OperationDevice,
+  ) throws -> FixtureValues {
     let values = try fixture.floats("input.values")
-    let draws = try fixture.attributes.integer("draws", in: 1...1 << 20)
+    let draws = try fixture.attributes.integer("draws", in: 1...1 << 16)
     let sigma = try fixture.attributes.number("sigma")
-    let bits = RoundingBits(seed: 17)
+    let drawn = try draw(values, draws, format, on: device)
     var (lower, upper, probability): ([Double], [Double], [Double]) = ([], [], [])
     for (index, value) in values.enumerated() {
       let ends = [0, UInt32.max].map { Double(format.round(value, .stochastic($0))) }.sorted()
       let step = ends[1] - ends[0]
       let chance = step == 0 ? 0 : (Double(value) - ends[0]) / step
       var sum = 0.0
-      for draw in 0..<draws {
-        let drawn = Double(format.round(value, bits.rounding(index * draws + draw)))
-        guard drawn == ends[0] || drawn == ends[1] else {
-          throw fixture.invalid("a draw for \(value) gives \(drawn), which is no neighbour")
+      for draw in drawn[index * draws..<(index + 1) * draws] {
+        guard Double(draw) == ends[0] || Double(draw) == ends[1] else {
+          throw fixture.invalid("a draw for \(value) gives \(draw), which is no neighbour")
         }
-        sum += drawn - ends[0]
+        sum += Double(draw) - ends[0]
       }
       let error = sigma * (chance * (1 - chance) / Double(draws)).squareRoot() * step
       guard abs(sum / Double(draws) - chance * step) <= error + 1e-12 * step else {
@@ -101,5 +105,16 @@ enum FormatFixtures: FixtureAdapter {
       "output.upper": try result(fixture, "values", upper),
       "output.probability_upper": try result(fixture, "values", probability),
     ]
+  }
+
+  /// Each value rounded `draws` times on the device.
+  private static func draw(
+    _ values: [Float], _ draws: Int, _ format: FloatFormat, on device: any OperationDevice,
+  ) throws -> [Float] {
+    let repeated = values.flatMap { [Float](repeating: $0, count: draws) }
+    let tape = Tape(on: device, isRecording: false)
+    let x = Tensor(repeated, shape: [repeated.count], on: device)
+    let codes = tape.apply(EncodeFormat(format, randomness: RoundingBits(seed: 17)), [x])
+    return try tape.apply(DecodeFormat(format), codes)[0].floats(on: device)
   }
 }

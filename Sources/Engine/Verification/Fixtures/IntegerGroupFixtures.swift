@@ -14,7 +14,7 @@ enum IntegerGroupFixtures: FixtureAdapter {
     let groupSize = size < 1 ? shape.last : size
     let quantized =
       try attributes.flag("symmetric")
-      ? try symmetric(fixture, values, shape, bits: bits, groupSize: groupSize)
+      ? try symmetric(fixture, values, shape, bits: bits, groupSize: groupSize, on: device)
       : try affine(fixture, values, shape, bits: bits, groupSize: groupSize)
     let groups = (shape.last + groupSize - 1) / groupSize
     var (codes, results) = (quantized.codes, quantized.values)
@@ -45,6 +45,7 @@ enum IntegerGroupFixtures: FixtureAdapter {
 
   private static func symmetric(
     _ fixture: FixtureCase, _ values: [Float], _ shape: Shape, bits: Int, groupSize: Int,
+    on device: any OperationDevice,
   ) throws -> Quantized {
     let restricted = try fixture.attributes.text("scale_rule") == "restricted"
     guard let format = FormatCatalogue.integer("int\(bits)\(restricted ? "_restricted" : "")") else {
@@ -53,7 +54,8 @@ enum IntegerGroupFixtures: FixtureAdapter {
     let block = BlockFormat(
       name: format.name, element: .integer(format), tile: .alongRow(groupSize),
       scaling: .float32(isPowerOfTwo: false))
-    let matrix = block.quantize(values, rows: shape.rows, columns: shape.last)
+    let matrix = try BlockFormatFixtures.quantize(
+      values, block, rows: shape.rows, columns: shape.last, on: device)
     return Quantized(
       codes: matrix.codes.map { Double(block.element.decode($0)) }, values: matrix.values.map(Double.init),
       scales: matrix.scales.map(Double.init), zeros: nil)

@@ -1,0 +1,113 @@
+import Kernels
+import NumberFormats
+
+/// Cases of quantizations: every block format along both axes, shapes with ragged ends, rounding and transforms.
+struct QuantizationSamples {
+  let label: String
+  let choice: QuantizationChoice
+  let rows: Int
+  let columns: Int
+  var fill = Sample.Fill.normal(deviation: 1)
+
+  func sample(_ operation: (Self) -> any Operation) -> Sample {
+    var inputs: [Sample.Input] = [.init([rows, columns], .float32, fill)]
+    // Smaller than the largest of many normal numbers: a remembered one, with which some values saturate.
+    if choice.needsLargest { inputs.append(.init([1], .float32, .values([2.7]))) }
+    if let rotation = choice.rotation {
+      inputs.append(.init([rotation], .float32, .values(HadamardTransform.signs(size: rotation, seed: 3))))
+    }
+    return Sample("\(label) \(rows)x\(columns)", operation(self), inputs)
+  }
+
+  static var all: [Self] { formats + rules + shapes + randomness + rotations + special }
+
+  private static var formats: [Self] {
+    FormatCatalogue.blocks.flatMap { format in
+      let across = Self(label: format.name, choice: QuantizationChoice(format), rows: 5, columns: 133)
+      guard format.tile != .wholeMatrix else { return [across] }
+      let down = format.tiled(format.tile.transposed)
+      return [
+        across, Self(label: "\(format.name) down", choice: QuantizationChoice(down), rows: 133, columns: 19),
+      ]
+    }
+  }
+
+  private static var rules: [Self] {
+    let rules = ExponentRule.allCases.flatMap { rule in
+      [BlockFormat.mxfp4, .mxfp8E4M3, .mxint8].map { format in
+        Self(
+          label: "\(format.name) \(rule.rawValue)",
+          choice: QuantizationChoice(format.scaled(.powerOfTwo(rule))), rows: 3, columns: 96)
+      }
+    }
+    let powers = [BlockFormat.fp8Tile, .fp8Block, .fp8Tensor, .int8Group].map { format in
+      Self(
+        label: "\(format.name) power of two",
+        choice: QuantizationChoice(format.scaled(.float32(isPowerOfTwo: true))), rows: 3, columns: 160)
+    }
+    return rules + powers
+  }
+
+  private static var shapes: [Self] {
+    let tiles: [(Tile, Int, Int)] = [
+      (Tile(rows: 16, columns: 16), 33, 50), (Tile(rows: 16, columns: 16), 64, 300),
+      (Tile(rows: 128, columns: 128), 130, 257), (.alongRow(48), 3, 100), (.alongRow(7), 2, 40),
+      (.wholeRow, 4, 301), (.wholeColumn, 70, 37), (.alongColumn(32), 96, 130), (.alongColumn(5), 12, 3),
+      (.alongRow(32), 1, 1), (.alongRow(32), 70, 512), (.alongColumn(128), 256, 80), (.alongRow(1), 2, 5),
+      (Tile(rows: nil, columns: 4), 9, 10), (Tile(rows: 2, columns: nil), 5, 21),
+    ]
+    return tiles.map { tile, rows, columns in
+      Self(
+        label: "tiles \(tile)", choice: QuantizationChoice(BlockFormat.fp4UE5M3.tiled(tile)), rows: rows,
+        columns: columns)
+    }
+  }
+
+  private static var randomness: [Self] {
+    [BlockFormat.mxfp4, .nvfp4, .mxfp8E5M2, .int4Group, .fp8Tensor, .bf16Values, .fp16Values].flatMap {
+      format in
+      [RoundingBits(seed: 1), RoundingBits(seed: 1, step: 7, tensor: 3)].map { bits in
+        Self(
+          label: "\(format.name) stochastic \(bits.first & 15)",
+          choice: QuantizationChoice(format, randomness: bits), rows: 37, columns: 70)
+      }
+    }
+  }
+
+  private static var rotations: [Self] {
+    ([16, 32, 64, 128] as [Int]).flatMap { size in
+      [
+        Self(
+          label: "hadamard \(size)", choice: QuantizationChoice(.mxfp4, rotation: size), rows: 3, columns: 384
+        ),
+        Self(
+          label: "hadamard \(size) down",
+          choice: QuantizationChoice(.mxfp4.tiled(.alongColumn(32)), rotation: size), rows: 128, columns: 21),
+        Self(
+          label: "hadamard \(size) nvfp4 stochastic",
+          choice: QuantizationChoice(.nvfp4, randomness: RoundingBits(seed: 2), rotation: size), rows: 9,
+          columns: 256),
+      ]
+    }
+  }
+
+  private static var special: [Self] {
+    let values = (0..<512).map { index -> Float in
+      switch index {
+      case ..<64: 0
+      case 64: -0.0
+      case 65..<96: 1e-30
+      case 96..<128: Float(index) * 1e30
+      case 128..<160: index % 2 == 0 ? 6 : -7.5
+      case 200: .nan
+      case 300: -.infinity
+      default: Float(index % 16) * 0.25 - 2
+      }
+    }
+    return FormatCatalogue.blocks.filter { $0.tile != .wholeMatrix || $0.scaling == .none }.map { format in
+      Self(
+        label: "\(format.name) special", choice: QuantizationChoice(format), rows: 2, columns: 256,
+        fill: .values(values))
+    }
+  }
+}

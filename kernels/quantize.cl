@@ -1,0 +1,229 @@
+// quantize.cl - matrices rounded to block formats and back, in one pass over memory
+//
+//   largest_magnitude   x [count] -> parts [groups]: of each range, whole vectors first
+//   quantize_tiles      tiles of any height and width, VECTOR of them share the arithmetic of their scales
+//   quantize_columns    tiles of one column: neighbouring columns in the lanes
+//   quantize_values     one scale for all, by a given largest magnitude; or none
+//
+//   x, y, codes [rows, columns];   largest [1], the tensor's, where it has a scale;   signs [rotation], +-1;
+//   scales [tiles down, tiles across];   y = element(x' encode) decode, x' = x or its Hadamard transform
+//
+// `codes` and `scales` may be absent. Included as C by the host, too. Swift: Operations/Quantization.
+
+#include "quantize_scales.cl"
+#include "quantize_rotation.cl"
+
+#ifdef HOST_C
+#define QUANTIZE_GROUP
+#else
+#define QUANTIZE_GROUP __attribute__((reqd_work_group_size(1, 1, 1)))
+#endif
+
+// One vector of elements, the first with number `element`.
+static inline vector quantized(const quantization *it, const vector x, const vector encode, const vector decode,
+                               const uint element, global int *codes, const int count) {
+  const int_vector bits = AS_INT_VECTOR(x * encode);
+  const placed_magnitude at = place(held_magnitude(bits, &it->element), &it->element);
+  const int_vector quanta =
+      it->stochastic ? random_quanta(at, rounding_bits(LANE_COUNT + element, it->first, it->second))
+                     : nearest_quanta(at);
+  const int_vector sign = AS_INT_VECTOR(x) & ~MAGNITUDE;
+  const vector rounded = AS_VECTOR(quanta_bits(quanta, at.exponent, &it->element) | sign);
+  if (codes) {
+    const int_vector magnitude = bits & MAGNITUDE, negative = sign >> 31;
+    const int_vector code =
+        quanta_code(quanta, at.exponent, &it->element) & reaches(magnitude, INTS(LEADING_ONE));
+    const int_vector coded =
+        it->sign_bit > 0 ? code | (negative & (1 << it->sign_bit)) : (code ^ negative) - negative;
+    float parts[VECTOR];
+    // NaN has the code 0.
+    STORE_VECTOR(AS_VECTOR(coded & reaches(INTS(INFINITE), magnitude)), 0, parts);
+    for (int k = 0; k < VECTOR && k < count; k++) codes[k] = as_int(parts[k]);
+  }
+  return rounded * decode;
+}
+
+// Without a scale nothing tells that a number is not finite but itself; subnormal ones become zero.
+static inline vector unscaled(const vector x, const vector rounded) {
+  const int_vector magnitude = AS_INT_VECTOR(x) & MAGNITUDE;
+  const int_vector bits = AS_INT_VECTOR(rounded);
+  const vector held = AS_VECTOR(where(bits, bits & ~MAGNITUDE, below(magnitude, INTS(LEADING_ONE))));
+  return chosen(held, (vector)(NAN), reaches(magnitude, INTS(INFINITE)));
+}
+
+kernel QUANTIZE_GROUP
+void largest_magnitude(const global float *x, global float *parts, const uint count, const uint range) {
+  const uint group = (uint)get_group_id(0);
+  const uint first = group * range, last = min(count, first + range);
+  int_vector largest = INTS(0);
+  for (uint i = first; i < last; i += VECTOR) {
+    const vector value = load_some(x + i, (int)min(last - i, (uint)VECTOR));
+    largest = LARGER(largest, AS_INT_VECTOR(value) & MAGNITUDE);
+  }
+  parts[group] = as_float(largest_lane(largest));
+}
+
+kernel QUANTIZE_GROUP
+void quantize_values(const global float *x, const global float *largest, global float *y, global int *codes,
+                     global float *scales, const uint count, const uint range, PARAMETERS parameters) {
+  quantization it = unpack(parameters);
+  const uint group = (uint)get_group_id(0);
+  const uint first = group * range, last = min(count, first + range);
+  const block_scales scale = scales_of(&it, INTS(largest ? as_int(largest[0]) & MAGNITUDE : 0));
+  if (scales && group == 0) {
+    float parts[VECTOR];
+    STORE_VECTOR(scale.stored, 0, parts);
+    scales[0] = parts[0];
+  }
+  for (uint i = first; i < last; i += VECTOR) {
+    const int part = (int)min(last - i, (uint)VECTOR);
+    const vector value = load_some(x + i, part);
+    vector rounded = quantized(&it, value, scale.encode, scale.decode, i, codes ? codes + i : 0, part);
+    if (it.scaling == UNSCALED) rounded = unscaled(value, rounded);
+    store_some(rounded, y + i, part);
+  }
+}
+
+// A run of tiles side by side in one band of rows.
+typedef struct {
+  int row, rows;      // first row and height
+  int column, width;  // first column and width of a tile
+  int tiles;          // at most VECTOR
+  int columns;        // of the matrix: the last tile may end there
+} tile_run;
+
+static inline int tile_end(const tile_run *run, const int tile) {
+  const int end = run->column + (tile + 1) * run->width;
+  return end < run->columns ? end : run->columns;
+}
+
+static inline int_vector largest_of_tiles(const tile_run *run, const global float *x) {
+  float largest[VECTOR];
+  for (int tile = 0; tile < VECTOR; tile++) largest[tile] = 0.0f;
+  for (int tile = 0; tile < run->tiles; tile++) {
+    const int end = tile_end(run, tile);
+    int_vector found = INTS(0);
+    for (int row = run->row; row < run->row + run->rows; row++) {
+      const global float *from = x + (size_t)row * (size_t)run->columns;
+      for (int i = run->column + tile * run->width; i < end; i += VECTOR) {
+        found = LARGER(found, AS_INT_VECTOR(load_some(from + i, end - i)) & MAGNITUDE);
+      }
+    }
+    largest[tile] = as_float(largest_lane(found));
+  }
+  return AS_INT_VECTOR(LOAD_VECTOR(0, largest));
+}
+
+static inline void quantize_run(const quantization *it, const tile_run *run, const global float *x, global float *y,
+                                global int *codes, global float *scales) {
+  const block_scales scale = scales_of(it, largest_of_tiles(run, x));
+  float encode[VECTOR], decode[VECTOR], stored[VECTOR];
+  STORE_VECTOR(scale.encode, 0, encode);
+  STORE_VECTOR(scale.decode, 0, decode);
+  STORE_VECTOR(scale.stored, 0, stored);
+  for (int tile = 0; tile < run->tiles; tile++) {
+    const int end = tile_end(run, tile);
+    const vector up = (vector)(encode[tile]), down = (vector)(decode[tile]);
+    if (scales) scales[tile] = stored[tile];
+    for (int row = run->row; row < run->row + run->rows; row++) {
+      const size_t start = (size_t)row * (size_t)run->columns;
+      for (int i = run->column + tile * run->width; i < end; i += VECTOR) {
+        const size_t at = start + (size_t)i;
+        const vector value = load_some(x + at, end - i);
+        store_some(quantized(it, value, up, down, (uint)at, codes ? codes + at : 0, end - i), y + at, end - i);
+      }
+    }
+  }
+}
+
+// Group: `bands` bands of tiles (down) in one of `strips` strips of `across` tiles.
+kernel QUANTIZE_GROUP
+void quantize_tiles(const global float *x, const global float *largest, const global float *signs, global float *y,
+                    global int *codes, global float *scales, const int rows, const int columns, const int height,
+                    const int width, const int bands, const int strips, const int across,
+                    PARAMETERS parameters) {
+  quantization it = unpack(parameters);
+  if (largest) set_tensor_scale(&it, largest[0]);
+  const int strip = (int)get_group_id(0) % strips, band = (int)get_group_id(0) / strips * bands;
+  const int tiles = (columns + width - 1) / width;
+  const int first = strip * across, last = min(tiles, first + across);
+  // Few large tiles at a time: the second pass over them finds them in a cache.
+  const int together = min(VECTOR, max(1, 16384 / (height * width)));
+  const int end = min((rows + height - 1) / height, band + bands);
+  for (int down = band; down < end; down++) {
+    tile_run run;
+    run.row = down * height;
+    run.rows = min(height, rows - run.row);
+    run.width = width;
+    run.columns = columns;
+    if (it.rotation > 0) {
+      for (int row = run.row; row < run.row + run.rows; row++) {
+        const size_t start = (size_t)row * (size_t)columns;
+        const int from = first * width, to = min(columns, last * width);
+        for (int i = from; i < to; i += it.rotation) rotate_row(x + start + i, signs, y + start + i, it.rotation);
+      }
+    }
+    for (int tile = first; tile < last; tile += together) {
+      run.column = tile * width;
+      run.tiles = min(together, last - tile);
+      quantize_run(&it, &run, it.rotation > 0 ? y : x, y, codes,
+                   scales ? scales + (size_t)down * (size_t)tiles + tile : 0);
+    }
+  }
+}
+
+// The vectors of columns that a pass takes side by side.
+#define SIDE 4
+
+static inline void quantize_column_run(const quantization *it, const global float *x, global float *y,
+                                       global int *codes, global float *scales, const int first, const int last,
+                                       const int column, const int end, const int columns) {
+  int_vector largest[SIDE];
+  for (int k = 0; k < SIDE; k++) largest[k] = INTS(0);
+  for (int row = first; row < last; row++) {
+    const global float *from = x + (size_t)row * (size_t)columns + column;
+    for (int k = 0; k < SIDE && column + k * VECTOR < end; k++) {
+      const vector value = load_some(from + k * VECTOR, end - column - k * VECTOR);
+      largest[k] = LARGER(largest[k], AS_INT_VECTOR(value) & MAGNITUDE);
+    }
+  }
+  block_scales scale[SIDE];
+  for (int k = 0; k < SIDE && column + k * VECTOR < end; k++) {
+    scale[k] = scales_of(it, largest[k]);
+    if (scales) store_some(scale[k].stored, scales + column + k * VECTOR, end - column - k * VECTOR);
+  }
+  for (int row = first; row < last; row++) {
+    for (int k = 0; k < SIDE && column + k * VECTOR < end; k++) {
+      const int left = end - column - k * VECTOR;
+      const size_t at = (size_t)row * (size_t)columns + (size_t)(column + k * VECTOR);
+      const vector value = load_some(x + at, left);
+      store_some(quantized(it, value, scale[k].encode, scale[k].decode, (uint)at, codes ? codes + at : 0, left),
+                 y + at, left);
+    }
+  }
+}
+
+// Group: one band of `height` rows (rotated: of as many tiles as a rotation has) in one of `strips` strips of columns.
+kernel QUANTIZE_GROUP
+void quantize_columns(const global float *x, const global float *largest, const global float *signs, global float *y,
+                      global int *codes, global float *scales, const int rows, const int columns, const int height,
+                      const int band, const int strips, const int across, PARAMETERS parameters) {
+  quantization it = unpack(parameters);
+  if (largest) set_tensor_scale(&it, largest[0]);
+  const int strip = (int)get_group_id(0) % strips, first = (int)get_group_id(0) / strips * band;
+  const int last = min(rows, first + band);
+  const int left = strip * across, right = min(columns, left + across);
+  if (it.rotation > 0) {
+    for (int row = first; row < last; row += it.rotation) {
+      const size_t start = (size_t)row * (size_t)columns;
+      rotate_columns(x + start, signs, y + start, it.rotation, left, right, columns);
+    }
+  }
+  for (int row = first; row < last; row += height) {
+    for (int column = left; column < right; column += SIDE * VECTOR) {
+      quantize_column_run(&it, it.rotation > 0 ? y : x, y, codes,
+                          scales ? scales + (size_t)(row / height) * (size_t)columns : 0, row,
+                          min(last, row + height), column, right, columns);
+    }
+  }
+}
