@@ -75,7 +75,7 @@ struct QuantizationSamples {
   }
 
   private static var rotations: [Self] {
-    [16, 32, 64, 128].flatMap { size in
+    ([16, 32, 64, 128] as [Int]).flatMap { size in
       [
         Self(
           label: "hadamard \(size)", choice: QuantizationChoice(.mxfp4, rotation: size), rows: 3, columns: 384

@@ -1,5 +1,5 @@
 public import Kernels
-public import NumberFormats
+import NumberFormats
 
 /// A matrix rounded to a block format and back: what low-precision hardware would compute with, as floats.
 ///
