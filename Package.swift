@@ -69,7 +69,8 @@ let package = Package(
     // Runs the built program as a child process.
     .testTarget(name: "CommandTests", dependencies: ["nibble", "Files"], swiftSettings: strict),
     .testTarget(
-      name: "ConfigurationTests", dependencies: ["Configuration", "Terminal"], swiftSettings: strict),
+      name: "ConfigurationTests", dependencies: ["Configuration", "NumberFormats", "Terminal"],
+      swiftSettings: strict),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Files"], swiftSettings: strict),
     .testTarget(
       name: "EngineTests",

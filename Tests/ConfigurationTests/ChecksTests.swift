@@ -52,16 +52,16 @@ import Testing
     (["task.pairs=9"], "leave out task.pairs, or data.task=mqar"),
     (["task.held_out=9"], "task.held_out on the command line has no effect"),
     (["precision.recipe=mxfp5"], "did you mean"),
-    (["precision.forward_input=mxfp5"], "known: mxfp8_e4m3"),
+    (["precision.fprop_input=mxfp5"], "known: mxfp8_e4m3"),
     (["precision.recipe=mxfp4", "precision.choices=[rule=evn]"], "rule=floor, ceil, rceil, even"),
     (["precision.choices=[block=16]"], "choose a recipe"),
     (["precision.exclude=down_proj"], "precision.exclude has no effect"),
     (["precision.recipe=mxfp4", "precision.full_last=4", "model.layers=4"], "leave none of 4 layers"),
-    (["precision.recipe=mxfp4", "precision.forward_input=mxfp4 hadamard=32"], "give both the same hadamard"),
+    (["precision.recipe=mxfp4", "precision.fprop_input=mxfp4 hadamard=32"], "give both the same hadamard"),
     (
       [
-        "precision.forward_input=mxfp4 hadamard=32", "precision.forward_weight=mxfp4 hadamard=32",
-        "precision.input_gradient_weight=forward",
+        "precision.fprop_input=mxfp4 hadamard=32", "precision.fprop_weight=mxfp4 hadamard=32",
+        "precision.dgrad_weight=forward",
       ], "transformed along another sum"
     ),
   ])

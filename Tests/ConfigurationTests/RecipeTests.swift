@@ -1,4 +1,5 @@
 import Configuration
+import NumberFormats
 import Terminal
 import Testing
 
@@ -15,16 +16,16 @@ import Testing
       preset: tiny
       precision:
         recipe: mxfp4
-        forward_weight: mxfp8_e4m3
+        fprop_weight: mxfp8_e4m3
       """
-    let resolved = try resolve(yaml, ["precision.forward_input=none"])
+    let resolved = try resolve(yaml, ["precision.fprop_input=none"])
     let precision = resolved.values.precision
     #expect(precision.recipe == "mxfp4")
-    #expect(precision.forwardWeight == "mxfp8_e4m3" && precision.forwardInput == "none")
-    #expect(precision.weightGradientInput.hasPrefix("fp4_e2m1"))
-    #expect(resolved.origin(of: "precision.weight_gradient_input").description.contains("recipes/mxfp4"))
+    #expect(precision.fpropWeight == "mxfp8_e4m3" && precision.fpropInput == "none")
+    #expect(precision.wgradInput.hasPrefix("fp4_e2m1"))
+    #expect(resolved.origin(of: "precision.wgrad_input").description.contains("recipes/mxfp4"))
     // A stronger layer's recipe replaces a weaker one's.
     let other = try resolve(yaml, ["precision.recipe=fp8-block"]).values.precision
-    #expect(other.weightGradientInput.hasPrefix("fp8_e4m3fn") && other.forwardWeight == "mxfp8_e4m3")
+    #expect(other.wgradInput.hasPrefix("fp8_e4m3fn") && other.fpropWeight == "mxfp8_e4m3")
   }
 }

@@ -26,7 +26,7 @@ import Testing
     }
     #expect(
       ConfigurationSchema.sections == [
-        "model", "mixer", "data", "task", "batch", "optimizer", "schedule", "loss", "evaluation",
+        "model", "mixer", "precision", "data", "task", "batch", "optimizer", "schedule", "loss", "evaluation",
         "checkpoint", "log",
       ])
   }

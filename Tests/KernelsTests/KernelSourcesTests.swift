@@ -31,7 +31,7 @@ import Testing
     let device = try FirstOpenCLDevice.open(cache: ProgramCache.folder())
     // A missing kernel is only found after the program was built.
     for family in KernelSources.families
-    where try ["kernel void", "kernel __attribute__"].contains(
+    where ["kernel void", "kernel __attribute__"].contains(
       where: try KernelSources.source(of: family).contains)
     {
       let error = #expect(throws: KernelError.self) {

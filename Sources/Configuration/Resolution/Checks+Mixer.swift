@@ -62,7 +62,7 @@ extension Checks {
   }
 
   /// Whether a key's value is not the built-in one.
-  private func isChanged(_ name: String) -> Bool {
+  func isChanged(_ name: String) -> Bool {
     guard let key = ConfigurationSchema.key(named: name) else { return false }
     var usual = RunConfiguration()
     // Their own defaults follow from other keys.

@@ -13,10 +13,11 @@ extension Checks {
       return add(["precision.recipe"], "\(error)", "leave it out")
     }
     checkTransforms(formats)
+    // A file with every key may repeat the defaults.
     if formats.isFull {
       for key in ["exclude", "full_first", "full_last", "full_steps", "measure_every"].map({
         "precision." + $0
-      }) where isSet(key) {
+      }) where isChanged(key) {
         add([key], "\(key) has no effect: no operand is rounded", "choose a precision.recipe")
       }
     }
@@ -32,14 +33,14 @@ extension Checks {
 
   private mutating func checkTransforms(_ formats: LinearFormats) {
     let products = [
-      ("forward_input", formats.input?.hadamard, "forward_weight", formats.weight?.hadamard),
+      ("fprop_input", formats.fpropInput?.hadamard, "fprop_weight", formats.fpropWeight?.hadamard),
       (
-        "input_gradient_cotangent", formats.inputGradientCotangent?.hadamard, "input_gradient_weight",
-        formats.inputGradientWeight.rounded?.hadamard
+        "dgrad_cotangent", formats.dgradCotangent?.hadamard, "dgrad_weight",
+        formats.dgradWeight.rounded?.hadamard
       ),
       (
-        "weight_gradient_cotangent", formats.weightGradientCotangent?.hadamard, "weight_gradient_input",
-        formats.weightGradientInput.rounded?.hadamard
+        "wgrad_cotangent", formats.wgradCotangent?.hadamard, "wgrad_input",
+        formats.wgradInput.rounded?.hadamard
       ),
     ]
     for (first, a, second, b) in products where a != b {
@@ -48,11 +49,11 @@ extension Checks {
         "precision.\(first) and precision.\(second) have different Hadamard transforms, which would not cancel",
         "give both the same hadamard=16, 32, 64 or 128")
     }
-    if formats.inputGradientWeight == .forward, formats.weight?.hadamard != nil {
-      refuseForward("input_gradient_weight", "forward_weight")
+    if formats.dgradWeight == .forward, formats.fpropWeight?.hadamard != nil {
+      refuseForward("dgrad_weight", "fprop_weight")
     }
-    if formats.weightGradientInput == .forward, formats.input?.hadamard != nil {
-      refuseForward("weight_gradient_input", "forward_input")
+    if formats.wgradInput == .forward, formats.fpropInput?.hadamard != nil {
+      refuseForward("wgrad_input", "fprop_input")
     }
   }
 

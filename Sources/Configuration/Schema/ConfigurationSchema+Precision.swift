@@ -4,23 +4,23 @@ extension ConfigurationSchema {
       "precision.recipe", \.precision.recipe,
       "A shipped recipe (\(Recipes.names.joined(separator: ", "))) or a YAML file that sets the keys below."),
     ConfigurationKey(
-      "precision.forward_input", \.precision.forwardInput,
+      "precision.fprop_input", \.precision.fpropInput,
       "What x of y = x w^T is rounded to: none, or a format and its choices, such as 'mxfp4 rule=even'."),
     ConfigurationKey(
-      "precision.forward_weight", \.precision.forwardWeight, "The same for w of y = x w^T."),
+      "precision.fprop_weight", \.precision.fpropWeight, "The same for w of y = x w^T."),
     ConfigurationKey(
-      "precision.input_gradient_cotangent", \.precision.inputGradientCotangent,
+      "precision.dgrad_cotangent", \.precision.dgradCotangent,
       "The same for dy of dx = dy w."),
     ConfigurationKey(
-      "precision.input_gradient_weight", \.precision.inputGradientWeight, "The same for w of dx = dy w."),
+      "precision.dgrad_weight", \.precision.dgradWeight, "The same for w of dx = dy w."),
     ConfigurationKey(
-      "precision.weight_gradient_cotangent", \.precision.weightGradientCotangent,
+      "precision.wgrad_cotangent", \.precision.wgradCotangent,
       "The same for dy of dw = dy^T x."),
     ConfigurationKey(
-      "precision.weight_gradient_input", \.precision.weightGradientInput, "The same for x of dw = dy^T x."),
+      "precision.wgrad_input", \.precision.wgradInput, "The same for x of dw = dy^T x."),
     ConfigurationKey(
       "precision.choices", \.precision.choices,
-      "Choices for every rounded operand, such as block=16, or for one: forward_weight.block=16x16."),
+      "Choices for every rounded operand, such as block=16, or for one: fprop_weight.block=16x16."),
     ConfigurationKey(
       "precision.exclude", \.precision.exclude,
       "Linear layers whose name has one of these parts stay in single precision: down_proj, layers.0."),

@@ -5,17 +5,17 @@ public struct PrecisionSettings: Sendable, Equatable {
   /// A shipped recipe or a file that sets the others.
   public var recipe: String?
   /// x of `y = x w^T`.
-  public var forwardInput = "none"
+  public var fpropInput = "none"
   /// w of `y = x w^T`.
-  public var forwardWeight = "none"
+  public var fpropWeight = "none"
   /// dy of `dx = dy w`.
-  public var inputGradientCotangent = "none"
+  public var dgradCotangent = "none"
   /// w of `dx = dy w`.
-  public var inputGradientWeight = "none"
+  public var dgradWeight = "none"
   /// dy of `dw = dy^T x`.
-  public var weightGradientCotangent = "none"
+  public var wgradCotangent = "none"
   /// x of `dw = dy^T x`.
-  public var weightGradientInput = "none"
+  public var wgradInput = "none"
   /// Choices that are made for every rounded operand, or for one.
   public var choices: [String] = []
   /// Parts of names of layers that stay in single precision.
@@ -34,10 +34,10 @@ public struct PrecisionSettings: Sendable, Equatable {
 
   /// The operands' keys and texts.
   static let operands: [(name: String, field: any WritableKeyPath<PrecisionSettings, String> & Sendable)] = [
-    ("forward_input", \.forwardInput), ("forward_weight", \.forwardWeight),
-    ("input_gradient_cotangent", \.inputGradientCotangent), ("input_gradient_weight", \.inputGradientWeight),
-    ("weight_gradient_cotangent", \.weightGradientCotangent),
-    ("weight_gradient_input", \.weightGradientInput),
+    ("fprop_input", \.fpropInput), ("fprop_weight", \.fpropWeight),
+    ("dgrad_cotangent", \.dgradCotangent), ("dgrad_weight", \.dgradWeight),
+    ("wgrad_cotangent", \.wgradCotangent),
+    ("wgrad_input", \.wgradInput),
   ]
 
   /// What is wrong with one key.

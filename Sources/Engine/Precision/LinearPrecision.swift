@@ -1,4 +1,4 @@
-public import Files
+import Files
 public import NumberFormats
 
 /// A model's low precision as plain values: formats, and the layers and steps that have them.
@@ -55,7 +55,7 @@ public struct LinearPrecision: Sendable, Equatable {
 
   /// Transforms along a weight's axes must fit; [in, out] or [out, in], the same transforms or none.
   private func checkTransforms(of weight: Parameter) throws {
-    let sizes = [formats.weight?.hadamard, formats.inputGradientWeight.rounded?.hadamard].compactMap { $0 }
+    let sizes = [formats.fpropWeight?.hadamard, formats.dgradWeight.rounded?.hadamard].compactMap { $0 }
     for size in sizes where !weight.shape.dimensions.allSatisfy({ $0.isMultiple(of: size) }) {
       throw PrecisionError.transformDoesNotFit(size, name: weight.name, shape: weight.shape)
     }

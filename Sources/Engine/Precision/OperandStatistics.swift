@@ -1,7 +1,7 @@
 public import Files
 import Glibc
 import Kernels
-public import NumberFormats
+import NumberFormats
 
 /// What rounding did to one operand of one layer in one step.
 public struct OperandStatistics: Sendable, Equatable {

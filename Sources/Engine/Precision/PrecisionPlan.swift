@@ -93,20 +93,20 @@ struct LinearRounding: Sendable, Hashable {
 
 /// The six operands of a linear layer's three products.
 enum LinearOperand: Int, Sendable, CaseIterable {
-  case input, weight
-  case inputGradientCotangent, inputGradientWeight
-  case weightGradientCotangent, weightGradientInput
+  case fpropInput, fpropWeight
+  case dgradCotangent, dgradWeight
+  case wgradCotangent, wgradInput
 }
 
 extension LinearFormats {
   subscript(operand: LinearOperand) -> OperandFormat? {
     switch operand {
-    case .input: input
-    case .weight: weight
-    case .inputGradientCotangent: inputGradientCotangent
-    case .inputGradientWeight: inputGradientWeight.rounded
-    case .weightGradientCotangent: weightGradientCotangent
-    case .weightGradientInput: weightGradientInput.rounded
+    case .fpropInput: fpropInput
+    case .fpropWeight: fpropWeight
+    case .dgradCotangent: dgradCotangent
+    case .dgradWeight: dgradWeight.rounded
+    case .wgradCotangent: wgradCotangent
+    case .wgradInput: wgradInput.rounded
     }
   }
 }

@@ -41,7 +41,7 @@ struct RoundedLinear: DifferentiableOperation {
   }
 
   var saved: SavedTensors {
-    let (weight, input) = (rounding.formats.inputGradientWeight, rounding.formats.weightGradientInput)
+    let (weight, input) = (rounding.formats.dgradWeight, rounding.formats.wgradInput)
     return SavedTensors(inputs: [input == .forward ? 2 : 0, weight == .forward ? 3 : 1])
   }
 
@@ -49,12 +49,12 @@ struct RoundedLinear: DifferentiableOperation {
     guard let dy = context.cotangent(0) else { return }
     if hasBias, context.needs(4) { context.add(SumRows(), [dy], to: 4) }
     if context.needs(0) {
-      let cotangent = context.tape.rounded(dy, rounding, .inputGradientCotangent, sumsOver: .columns)
+      let cotangent = context.tape.rounded(dy, rounding, .dgradCotangent, sumsOver: .columns)
       let weight = weight(context)
       context.add(MatMul(transposeB: weightIsTransposed), [cotangent, weight], to: 0)
     }
     if context.needs(1) {
-      let cotangent = context.tape.rounded(dy, rounding, .weightGradientCotangent, sumsOver: .rows)
+      let cotangent = context.tape.rounded(dy, rounding, .wgradCotangent, sumsOver: .rows)
       let input = input(context)
       context.add(
         MatMul(transposeA: true), weightIsTransposed ? [input, cotangent] : [cotangent, input], to: 1)
@@ -62,14 +62,14 @@ struct RoundedLinear: DifferentiableOperation {
   }
 
   private func weight(_ context: GradientContext) -> Tensor {
-    if rounding.formats.inputGradientWeight == .forward { return context.input(3) }
+    if rounding.formats.dgradWeight == .forward { return context.input(3) }
     return context.tape.rounded(
-      context.input(1), rounding, .inputGradientWeight, sumsOver: weightIsTransposed ? .columns : .rows)
+      context.input(1), rounding, .dgradWeight, sumsOver: weightIsTransposed ? .columns : .rows)
   }
 
   private func input(_ context: GradientContext) -> Tensor {
-    if rounding.formats.weightGradientInput == .forward { return context.input(2) }
-    return context.tape.rounded(context.input(0), rounding, .weightGradientInput, sumsOver: .rows)
+    if rounding.formats.wgradInput == .forward { return context.input(2) }
+    return context.tape.rounded(context.input(0), rounding, .wgradInput, sumsOver: .rows)
   }
 
   static var samples: [Sample] { [] }

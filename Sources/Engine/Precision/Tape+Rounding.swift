@@ -12,9 +12,9 @@ extension Tape {
     _ x: Tensor, weight: Tensor, bias: Tensor?, _ rounding: LinearRounding, weightIsTransposed: Bool,
   ) -> Tensor {
     let rows = x.reshaped(to: [x.shape.rows, x.shape.last])
-    let roundedInput = rounded(rows.detached, rounding, .input, sumsOver: .columns)
+    let roundedInput = rounded(rows.detached, rounding, .fpropInput, sumsOver: .columns)
     let roundedWeight = rounded(
-      weight.detached, rounding, .weight, sumsOver: weightIsTransposed ? .rows : .columns)
+      weight.detached, rounding, .fpropWeight, sumsOver: weightIsTransposed ? .rows : .columns)
     let operation = RoundedLinear(
       rounding: rounding, weightIsTransposed: weightIsTransposed, hasBias: bias != nil)
     let y = apply(operation, [rows, weight, roundedInput, roundedWeight] + (bias.map { [$0] } ?? []))[0]
@@ -39,7 +39,7 @@ extension Tape {
     roundingObserver?(
       RoundedOperandView(
         rounding: rounding, operand: operand, axis: axis, choice: choice, x: x, result: result))
-    if operand == .input || operand == .weightGradientInput {
+    if operand == .fpropInput || operand == .wgradInput {
       lastRounded[operand] = RoundedOperand(source: x.memory, format: format, result: result)
     }
     return result

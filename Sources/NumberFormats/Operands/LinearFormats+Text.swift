@@ -1,8 +1,8 @@
 extension LinearFormats {
   /// The operands' names in configurations and checkpoints.
   public static let operands = [
-    "forward_input", "forward_weight", "input_gradient_cotangent", "input_gradient_weight",
-    "weight_gradient_cotangent", "weight_gradient_input",
+    "fprop_input", "fprop_weight", "dgrad_cotangent", "dgrad_weight",
+    "wgrad_cotangent", "wgrad_input",
   ]
 
   /// Every operand with its format: `none`, `forward`, or as ``OperandFormat`` is written.
@@ -12,8 +12,8 @@ extension LinearFormats {
 
   private func text(of operand: String) -> String {
     switch operand {
-    case "input_gradient_weight": Self.text(of: inputGradientWeight)
-    case "weight_gradient_input": Self.text(of: weightGradientInput)
+    case "dgrad_weight": Self.text(of: dgradWeight)
+    case "wgrad_input": Self.text(of: wgradInput)
     default: Self.fields[operand].flatMap { self[keyPath: $0] }?.description ?? "none"
     }
   }
@@ -27,9 +27,9 @@ extension LinearFormats {
   }
 
   private static let fields: [String: any WritableKeyPath<LinearFormats, OperandFormat?> & Sendable] = [
-    "forward_input": \.input, "forward_weight": \.weight,
-    "input_gradient_cotangent": \.inputGradientCotangent,
-    "weight_gradient_cotangent": \.weightGradientCotangent,
+    "fprop_input": \.fpropInput, "fprop_weight": \.fpropWeight,
+    "dgrad_cotangent": \.dgradCotangent,
+    "wgrad_cotangent": \.wgradCotangent,
   ]
 
   /// Reads one operand's format.
@@ -49,14 +49,14 @@ extension LinearFormats {
     case "forward": format = .forward
     default: format = .rounded(try OperandFormat(parsing: text))
     }
-    if operand == "input_gradient_weight" {
-      inputGradientWeight = format
+    if operand == "dgrad_weight" {
+      dgradWeight = format
     } else {
-      weightGradientInput = format
+      wgradInput = format
     }
   }
 
-  /// Applies a choice to every rounded operand, or to one: `block=16`, `forward_weight.block=16x16`.
+  /// Applies a choice to every rounded operand, or to one: `block=16`, `fprop_weight.block=16x16`.
   public mutating func apply(_ choice: String) throws(OperandFormat.SyntaxError) {
     let parts = choice.prefix { $0 != "=" }.split(separator: ".", maxSplits: 1).map(String.init)
     let isOne = parts.count == 2
@@ -77,12 +77,12 @@ extension LinearFormats {
   private mutating func change(_ operand: String, _ word: String) throws(OperandFormat.SyntaxError) {
     if let field = Self.fields[operand] {
       try self[keyPath: field]?.apply(word)
-    } else if operand == "input_gradient_weight", case .rounded(var format) = inputGradientWeight {
+    } else if operand == "dgrad_weight", case .rounded(var format) = dgradWeight {
       try format.apply(word)
-      inputGradientWeight = .rounded(format)
-    } else if case .rounded(var format) = weightGradientInput {
+      dgradWeight = .rounded(format)
+    } else if case .rounded(var format) = wgradInput {
       try format.apply(word)
-      weightGradientInput = .rounded(format)
+      wgradInput = .rounded(format)
     }
   }
 
@@ -95,8 +95,8 @@ extension LinearFormats {
 
   private func rounded(_ operand: String) -> OperandFormat? {
     switch operand {
-    case "input_gradient_weight": inputGradientWeight.rounded
-    case "weight_gradient_input": weightGradientInput.rounded
+    case "dgrad_weight": dgradWeight.rounded
+    case "wgrad_input": wgradInput.rounded
     default: Self.fields[operand].flatMap { self[keyPath: $0] }
     }
   }

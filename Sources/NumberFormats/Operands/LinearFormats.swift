@@ -22,23 +22,23 @@ public enum BackwardOperandFormat: Sendable, Hashable {
 /// operands of the backward products as the forward had them.
 public struct LinearFormats: Sendable, Hashable {
   /// `x` of the forward product.
-  public var input: OperandFormat?
+  public var fpropInput: OperandFormat?
   /// `w` of the forward product.
-  public var weight: OperandFormat?
+  public var fpropWeight: OperandFormat?
   /// `dy` of the input's gradient.
-  public var inputGradientCotangent: OperandFormat?
+  public var dgradCotangent: OperandFormat?
   /// `w` of the input's gradient.
-  public var inputGradientWeight = BackwardOperandFormat.full
+  public var dgradWeight = BackwardOperandFormat.full
   /// `dy` of the weight's gradient.
-  public var weightGradientCotangent: OperandFormat?
+  public var wgradCotangent: OperandFormat?
   /// `x` of the weight's gradient.
-  public var weightGradientInput = BackwardOperandFormat.full
+  public var wgradInput = BackwardOperandFormat.full
 
   public init() {}
 
   /// Whether nothing is rounded.
   public var isFull: Bool {
-    input == nil && weight == nil && inputGradientCotangent == nil && weightGradientCotangent == nil
-      && inputGradientWeight == .full && weightGradientInput == .full
+    fpropInput == nil && fpropWeight == nil && dgradCotangent == nil && wgradCotangent == nil
+      && dgradWeight == .full && wgradInput == .full
   }
 }

@@ -20,7 +20,7 @@ extension LinearPrecision {
       fullFrom = steps - Int((Double(steps) * precision.fullSteps).rounded())
     }
     let tokens = values.batch.micro * values.model.context
-    if let size = formats.weightGradientInput.rounded?.hadamard, !tokens.isMultiple(of: size) {
+    if let size = formats.wgradInput.rounded?.hadamard, !tokens.isMultiple(of: size) {
       throw UsageError(
         "a micro-batch of \(tokens) tokens does not hold whole Hadamard transforms of \(size)",
         hints: ["batch.micro x model.context must be a multiple of it"])

@@ -17,11 +17,11 @@ import Testing
   /// FP4 everywhere, gradients rounded at random.
   private func fp4() throws -> LinearFormats {
     try formats([
-      "forward_input": "mxfp4 block=4", "forward_weight": "nvfp4 block=4x4",
-      "input_gradient_cotangent": "mxfp4 block=4 rounding=stochastic",
-      "input_gradient_weight": "mxfp4 block=4",
-      "weight_gradient_cotangent": "mxfp4 rounding=stochastic hadamard=16 block=16",
-      "weight_gradient_input": "mxfp4 block=16 hadamard=16",
+      "fprop_input": "mxfp4 block=4", "fprop_weight": "nvfp4 block=4x4",
+      "dgrad_cotangent": "mxfp4 block=4 rounding=stochastic",
+      "dgrad_weight": "mxfp4 block=4",
+      "wgrad_cotangent": "mxfp4 rounding=stochastic hadamard=16 block=16",
+      "wgrad_input": "mxfp4 block=16 hadamard=16",
     ])
   }
 
@@ -52,7 +52,7 @@ import Testing
         let run = try TinyRun(on: device, steps: 3)
         run.precision = LinearPrecision(
           try formats([
-            "forward_input": "mxfp4 block=4 rounding=stochastic", "forward_weight": "mxfp4 block=4",
+            "fprop_input": "mxfp4 block=4 rounding=stochastic", "fprop_weight": "mxfp4 block=4",
           ]))
         run.options.recomputesLayers = recomputes
         try run.train()
@@ -85,7 +85,7 @@ import Testing
     let device = try DeviceCatalog.openForOperations("cpu")
     let run = try TinyRun(on: device, steps: 2)
     run.precision = LinearPrecision(
-      try formats(["forward_input": "mxfp4 block=4", "forward_weight": "int4 block=4"]),
+      try formats(["fprop_input": "mxfp4 block=4", "fprop_weight": "int4 block=4"]),
       exclude: ["layers.0.mlp"],
       seed: 1 << 60)
     try run.train()

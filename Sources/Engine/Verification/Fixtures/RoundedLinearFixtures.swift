@@ -23,12 +23,12 @@ enum RoundedLinearFixtures: FixtureAdapter {
     let length = try fixture.attributes.integer("block_size", in: 1...1 << 20)
     let operand = OperandFormat(block.scaled(.powerOfTwo(rule)).tiled(.alongRow(length)))
     var formats = LinearFormats()
-    (formats.input, formats.weight) = (operand, operand)
-    (formats.inputGradientCotangent, formats.inputGradientWeight) = (operand, .rounded(operand))
+    (formats.fpropInput, formats.fpropWeight) = (operand, operand)
+    (formats.dgradCotangent, formats.dgradWeight) = (operand, .rounded(operand))
     var last = operand
     let isTransformed = fixture.contains("input.signs")
     if isTransformed { last.hadamard = try fixture.attributes.integer("hadamard_size", in: 1...128) }
-    (formats.weightGradientCotangent, formats.weightGradientInput) = (last, .rounded(last))
+    (formats.wgradCotangent, formats.wgradInput) = (last, .rounded(last))
     let rounding = LinearRounding(
       formats: formats, seed: 1, givenSigns: isTransformed ? try fixture.floats("input.signs") : nil)
     let y = computation.tape.roundedLinear(
