@@ -20,13 +20,13 @@ import Testing
   @Test func namesAreUniqueAndSectionsDescribed() {
     let names = ConfigurationSchema.keys.map(\.name)
     #expect(Set(names).count == names.count)
-    #expect(names.count == 78)
+    #expect(names.count == 85)
     for section in ConfigurationSchema.sections {
       #expect(!ConfigurationSchema.summary(ofSection: section).isEmpty)
     }
     #expect(
       ConfigurationSchema.sections == [
-        "model", "mixer", "data", "task", "batch", "optimizer", "schedule", "loss", "evaluation",
+        "model", "mixer", "adapter", "data", "task", "batch", "optimizer", "schedule", "loss", "evaluation",
         "checkpoint", "log",
       ])
   }

@@ -31,6 +31,7 @@ struct Checks {
     checks.checkHeads()
     checks.checkArchitecture()
     checks.checkMixers()
+    checks.checkAdapter()
     if configuration.data.task == .text {
       checks.checkVocabulary()
       checks.checkValidation()

@@ -2,7 +2,8 @@
 public enum ConfigurationSchema {
   /// Every key.
   public static let keys: [ConfigurationKey] =
-    runKeys + modelKeys + mixerKeys + dataKeys + taskKeys + batchKeys + optimizerKeys + scheduleKeys
+    runKeys + modelKeys + mixerKeys + adapterKeys + dataKeys + taskKeys + batchKeys + optimizerKeys
+    + scheduleKeys
     + lossKeys
     + evaluationKeys
     + checkpointKeys + logKeys
@@ -18,6 +19,7 @@ public enum ConfigurationSchema {
     case "": "The run as a whole."
     case "model": "The network."
     case "mixer": "What the layers mix positions with."
+    case "adapter": "What is trained in place of the weights of `init`."
     case "data": "The text and its tokens."
     case "task": "The generated task that `data.task` names."
     case "batch": "How many tokens make a step."

@@ -22,6 +22,8 @@ public struct RunConfiguration: Sendable, Equatable {
   public var model = ModelSettings()
   /// What its layers mix positions with.
   public var mixer = MixerChoices()
+  /// What is trained in place of the weights.
+  public var adapter = AdapterSettings()
   /// The text.
   public var data = DataSettings()
   /// The generated task.

@@ -14,6 +14,10 @@ public final class Parameter {
   public let gradient: Memory?
   /// True until the first contribution of a step: that one overwrites, later ones add.
   public internal(set) var gradientIsEmpty = true
+  /// Set by the linear layer whose weight it is.
+  var linearLayout: LinearLayout?
+  /// What is trained in its place; nil for none.
+  var adapter: WeightAdapter?
 
   init(name: String, shape: Shape, decays: Bool, memory: Memory, gradient: Memory?) {
     self.name = name
@@ -52,6 +56,11 @@ public final class ParameterStore {
   public let gradients: Memory?
   /// Elements `0..<decayedCount` of the arenas are decayed.
   public let decayedCount: Int
+
+  /// What is trained in place of these parameters; nil where they are trained themselves.
+  public internal(set) var adapters: AdapterSet?
+  /// The parameters that an optimizer updates: the adapters' where there are some.
+  public var trained: ParameterStore { adapters?.parameters ?? self }
 
   private let byName: [String: Parameter]
   private let ranges: [String: Range<Int>]

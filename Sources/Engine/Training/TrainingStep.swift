@@ -43,12 +43,16 @@ public final class TrainingStep {
     let scale = TrainingStep.scale(of: batches)
     // All tokens go to the device before the first launch: an upload waits for what is queued.
     let uploaded = batches.map { UploadedBatch($0, on: device) }
-    let losses = uploaded.map { addGradients(of: $0, scale: scale, observer: nil) }
+    let losses = uploaded.enumerated().map { index, batch in
+      model.parameters.adapters?.beginTraining(step: optimizer.stepCount, microBatch: index)
+      return addGradients(of: batch, scale: scale, observer: nil)
+    }
+    model.parameters.adapters?.endTraining()
     let tape = Tape(on: device, isRecording: false)
-    guard let gradients = model.parameters.gradients else {
+    guard let gradients = model.parameters.trained.gradients else {
       preconditionFailure("a training step needs gradients")
     }
-    model.parameters.completeGradients()
+    model.parameters.trained.completeGradients()
     let clipped = tape.scope("clip") {
       var clipped = clip(Tensor(gradients, shape: [gradients.count]), on: tape)
       for result in losses {
@@ -118,7 +122,8 @@ public final class TrainingStep {
   public func firstNonFinite(_ batches: [Batch]) throws -> String? {
     var found: String?
     let scale = TrainingStep.scale(of: batches)
-    for batch in batches where found == nil {
+    for (index, batch) in batches.enumerated() where found == nil {
+      model.parameters.adapters?.beginTraining(step: optimizer.stepCount, microBatch: index)
       _ = addGradients(of: UploadedBatch(batch, on: device), scale: scale) {
         [device] operation, scope, outputs in
         guard found == nil else { return }
@@ -135,14 +140,15 @@ public final class TrainingStep {
           : "\(operation) in \(scope) (forward)"
       }
     }
-    model.parameters.clearGradients()
+    model.parameters.adapters?.endTraining()
+    model.parameters.trained.clearGradients()
     try device.finish()
     return found
   }
 }
 
 /// A micro-batch on its device.
-private struct UploadedBatch {
+struct UploadedBatch {
   let ids: Tensor
   let labels: Tensor
   let documents: Tensor?

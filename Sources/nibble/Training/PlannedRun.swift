@@ -32,7 +32,7 @@ struct PlannedRun {
     self.device = device
     let values = request.values
     let state = try request.checkpoint.map { try TrainingCheckpoint.readState($0) }
-    let checkpoint = try (request.checkpoint ?? values.initialCheckpoint).map { try ModelFolder($0) }
+    var checkpoint = try (request.checkpoint ?? values.initialCheckpoint).map { try ModelFolder($0) }
     let corpus = values.data.task == .text ? try RunCorpus(values.data) : nil
     let tokenizer = try (readsText ? corpus : nil).map {
       try RunTokenizer(
@@ -41,7 +41,10 @@ struct PlannedRun {
     }
     let vocabulary =
       try tokenizer?.tokenizer ?? PlannedTokenizer.standIn(values, checkpoint: request.checkpoint)
-    let model = try checkpoint?.configuration ?? ModelShape.configuration(values, vocabulary)
+    var model = try checkpoint?.configuration ?? ModelShape.configuration(values, vocabulary)
+    // A run that goes on has its adapters in the checkpoint.
+    if request.checkpoint == nil { model.adapter = LowRankAdapter(values) }
+    checkpoint?.configuration = model
     let options = PlannedRun.options(request, state)
     try PlannedRun.checkSize(values, device: device.description.name)
     data = try readsText ? PlannedRun.data(corpus, tokenizer, values, model, call.output) : nil
