@@ -14,19 +14,25 @@ enum ModelTokenizer {
     if name == "bytes" { return ByteTokenizer() }
     let path = ModelFolder.resolve(name)
     guard Folder.isFolder(path) else { return try TokenizerFile.load(path) }
-    if Folder.exists(path + "/config.json") { return try of(try ModelFolder(path)) }
+    if ModelFolder.isModel(path) { return try of(try ModelFolder(path)) }
     return try fromFiles(path) ?? TokenizerFile.load(path)
   }
 
   /// The tokenizer of a model folder: its tokenizer.json, or bytes where the checkpoint says so or has as many
   /// token kinds as there are bytes.
   static func of(_ model: ModelFolder) throws -> any Tokenizer {
-    if let tokenizer = try fromFiles(model.path) { return tokenizer }
+    if let tokenizer = try fromFiles(folder(of: model)) { return tokenizer }
     switch model.configuration.vocabularySize {
     case 256: return ByteTokenizer()
     case 257: return ByteTokenizer(endOfText: .present)
     default: throw TokenizerError.missingFile(folder: model.path, expected: [TokenizerFile.name])
     }
+  }
+
+  /// Where a model's tokenizer is: adapters from elsewhere leave it to the model below.
+  static func folder(of model: ModelFolder) -> String {
+    let names = [configurationFile, TokenizerFile.name]
+    return names.contains { Folder.exists(model.path + "/" + $0) } ? model.path : model.weightsPath
   }
 
   private static func fromFiles(_ folder: String) throws -> (any Tokenizer)? {

@@ -11,7 +11,7 @@ struct Nibble: ParsableCommand {
     abstract: "Train language models on any OpenCL device.",
     version: Program.version,
     subcommands: [
-      TrainVerb.self, SweepVerb.self, GenerateVerb.self, TokenizerVerb.self,
+      TrainVerb.self, SweepVerb.self, GenerateVerb.self, MergeVerb.self, TokenizerVerb.self,
       EvalVerb.self, BenchVerb.self, TuneVerb.self, TuningWorker.self, VerifyVerb.self,
       DevicesVerb.self, InspectVerb.self, ConfigVerb.self, CompletionsVerb.self,
     ],
@@ -28,6 +28,7 @@ struct Nibble: ParsableCommand {
       train        train a model from a configuration, a text or where a run stopped
       sweep        train a grid or a list of configurations and compare them
       generate     continue a text with a trained model
+      merge        add trained adapters to the weights they stand on
       tokenizer    train a tokenizer, encode and decode with one
     measure
       eval         loss, perplexity and bits per byte of a model on a text

@@ -20,13 +20,14 @@ import Testing
   @Test func namesAreUniqueAndSectionsDescribed() {
     let names = ConfigurationSchema.keys.map(\.name)
     #expect(Set(names).count == names.count)
-    #expect(names.count == 91)
+    #expect(names.count == 98)
     for section in ConfigurationSchema.sections {
       #expect(!ConfigurationSchema.summary(ofSection: section).isEmpty)
     }
     #expect(
       ConfigurationSchema.sections == [
-        "model", "mixer", "precision", "data", "task", "batch", "optimizer", "schedule", "loss", "evaluation",
+        "model", "mixer", "precision", "adapter", "data", "task", "batch", "optimizer", "schedule", "loss",
+        "evaluation",
         "checkpoint", "log",
       ])
   }

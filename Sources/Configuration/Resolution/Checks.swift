@@ -32,6 +32,7 @@ struct Checks {
     checks.checkArchitecture()
     checks.checkMixers()
     checks.checkPrecision()
+    checks.checkAdapter()
     if configuration.data.task == .text {
       checks.checkVocabulary()
       checks.checkValidation()

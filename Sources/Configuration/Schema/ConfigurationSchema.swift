@@ -2,7 +2,8 @@
 public enum ConfigurationSchema {
   /// Every key.
   public static let keys: [ConfigurationKey] =
-    runKeys + modelKeys + mixerKeys + precisionKeys + dataKeys + taskKeys + batchKeys + optimizerKeys
+    runKeys + modelKeys + mixerKeys + precisionKeys + adapterKeys + dataKeys + taskKeys + batchKeys
+    + optimizerKeys
     + scheduleKeys
     + lossKeys
     + evaluationKeys
@@ -20,6 +21,7 @@ public enum ConfigurationSchema {
     case "model": "The network."
     case "mixer": "What the layers mix positions with."
     case "precision": "What the products of linear layers are rounded to."
+    case "adapter": "What is trained in place of the weights of `init`."
     case "data": "The text and its tokens."
     case "task": "The generated task that `data.task` names."
     case "batch": "How many tokens make a step."

@@ -193,6 +193,7 @@ extension ConfigurationChoice {
 
 extension ModelArchitecture: ConfigurationChoice {}
 extension DataTask: ConfigurationChoice {}
+extension AdapterInitialization: ConfigurationChoice {}
 extension OptimizerKind: ConfigurationChoice {}
 extension WeightDecayMode: ConfigurationChoice {}
 extension ScheduleKind: ConfigurationChoice {}

@@ -24,6 +24,8 @@ public struct RunConfiguration: Sendable, Equatable {
   public var mixer = MixerChoices()
   /// What products of linear layers are rounded to.
   public var precision = PrecisionSettings()
+  /// What is trained in place of the weights.
+  public var adapter = AdapterSettings()
   /// The text.
   public var data = DataSettings()
   /// The generated task.

@@ -16,6 +16,10 @@ public final class Parameter {
   public internal(set) var gradientIsEmpty = true
   /// How products with this weight are rounded; nil for single precision.
   var precision: WeightPrecision?
+  /// Set by the linear layer whose weight it is.
+  var linearLayout: LinearLayout?
+  /// What is trained in its place; nil for none.
+  var adapter: WeightAdapter?
 
   init(name: String, shape: Shape, decays: Bool, memory: Memory, gradient: Memory?) {
     self.name = name
@@ -56,6 +60,11 @@ public final class ParameterStore {
   public let decayedCount: Int
   /// What the products of linear layers are rounded to; nil for single precision.
   public internal(set) var precision: PrecisionPlan?
+
+  /// What is trained in place of these parameters; nil where they are trained themselves.
+  public internal(set) var adapters: AdapterSet?
+  /// The parameters that an optimizer updates: the adapters' where there are some.
+  public var trained: ParameterStore { adapters?.parameters ?? self }
 
   private let byName: [String: Parameter]
   private let ranges: [String: Range<Int>]

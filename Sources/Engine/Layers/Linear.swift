@@ -1,4 +1,4 @@
-/// A linear layer: `activation(x w^T + bias)`.
+/// A linear layer: `activation(x w^T + bias)`, with the adapter that stands beside its weight.
 struct Linear {
   let weight: Parameter
   let bias: Parameter?
@@ -9,9 +9,17 @@ struct Linear {
     self.weight = weight
     self.bias = bias
     self.isTransposed = isTransposed
+    weight.linearLayout = isTransposed ? .inOut : .outIn
   }
 
   func callAsFunction(_ x: Tensor, _ tape: Tape, activation: Activation? = nil) -> Tensor {
+    guard let adapter = weight.adapter else { return product(x, tape, activation: activation) }
+    let y = adapter.add(to: product(x, tape, activation: nil), x, tape)
+    return activation.map { tape.activation($0, y) } ?? y
+  }
+
+  /// The product with the weight itself, its operands rounded where a model's precision says so.
+  private func product(_ x: Tensor, _ tape: Tape, activation: Activation?) -> Tensor {
     let bias = bias.map { tape.parameter($0) }
     guard let precision = weight.precision, let rounding = precision.rounding else {
       return tape.linear(

@@ -32,6 +32,8 @@ public struct ModelConfiguration: Sendable, Equatable {
   /// Deviation of initial weights.
   public var precision: LinearPrecision?
   public var initialDeviation: Double
+  /// Adapters that are trained in place of the weights; nil for none.
+  public var adapter: LowRankAdapter?
   /// Deviation of initial embeddings; nil for that of the other weights.
   public var embeddingDeviation: Double?
   /// End of text, by which documents are separated and generation stops; the first is written between documents.

@@ -5,9 +5,12 @@ import Kernels
 /// tokenizer files beside them.
 public struct ModelFolder {
   public let path: String
-  /// As config.json has it; whoever trains on may choose another ``ModelConfiguration/precision``.
+  /// As config.json has it; whoever trains on may choose another ``ModelConfiguration/precision`` and put an
+  /// ``ModelConfiguration/adapter`` on it.
   public var configuration: ModelConfiguration
   public let architecture: any Architecture.Type
+  /// The adapters that the folder holds; nil where it holds the model itself.
+  public let adapter: AdapterFolder?
 
   /// Reads and checks config.json; weights are not touched.
   ///
@@ -15,6 +18,10 @@ public struct ModelFolder {
   public init(_ path: String) throws {
     let resolved = ModelFolder.resolve(path)
     let file = resolved + "/config.json"
+    if !Folder.exists(file), AdapterFolder.exists(in: resolved) {
+      self = try ModelFolder(adapter: AdapterFolder(resolved))
+      return
+    }
     guard Folder.exists(file) else {
       let names = Folder.isFolder(resolved) ? try Folder.names(in: resolved) : []
       guard Folder.exists(resolved) else {
@@ -43,29 +50,59 @@ public struct ModelFolder {
     }
     self.path = resolved
     self.configuration = configuration
+    adapter = nil
+  }
+
+  /// A model with the adapters of a folder on top.
+  private init(adapter: AdapterFolder) throws {
+    let base = try ModelFolder(adapter.basePath)
+    guard base.adapter == nil else { throw AdapterError.baseIsAdapter(path: base.path) }
+    path = adapter.path
+    configuration = base.configuration
+    configuration.adapter = adapter.settings
+    architecture = base.architecture
+    self.adapter = adapter
+  }
+
+  /// Where the weights of the model itself are.
+  public var weightsPath: String { adapter.map { ModelFolder.resolve($0.basePath) } ?? path }
+
+  /// Whether a folder holds a model, or adapters on one.
+  public static func isModel(_ folder: String) -> Bool {
+    Folder.exists(folder + "/config.json") || AdapterFolder.exists(in: folder)
   }
 
   /// A run folder stands for its latest checkpoint.
   public static func resolve(_ path: String) -> String {
     let latest = path + "/checkpoints/latest"
-    return !Folder.exists(path + "/config.json") && Folder.isFolder(latest) ? latest : path
+    return !isModel(path) && Folder.isFolder(latest) ? latest : path
   }
 
   /// Loads the weights into a model on `device`.
   ///
   /// - Parameter trains: Allocates gradients as well.
   public func load(on device: any OperationDevice, trains: Bool = false) throws -> any LanguageModel {
-    let tensors = try ShardedTensors(folder: path)
+    let tensors = try ShardedTensors(folder: weightsPath)
     let specifications = architecture.parameters(of: configuration)
     let places = try locate(specifications, in: tensors)
-    let store = ParameterStore(specifications, on: device, trains: trains)
+    let store = ParameterStore(specifications, on: device, trains: trains && configuration.adapter == nil)
     for parameter in store.parameters {
       guard let place = places[parameter.name] else { continue }
       device.write(try tensors.floats(place), to: parameter.memory)
     }
     try device.finish()
     try configuration.precision?.apply(to: store)
-    return try architecture.makeModel(configuration, store)
+    let model = try architecture.makeModel(configuration, store)
+    try addAdapters(to: store, trains: trains)
+    return model
+  }
+
+  /// New adapters, or those of the folder.
+  private func addAdapters(to store: ParameterStore, trains: Bool) throws {
+    guard let settings = configuration.adapter else { return }
+    let adapters = try AdapterSet(settings, for: store, trains: trains)
+    adapters.basePath = AdapterFolder.lastingPath(weightsPath)
+    try adapter.map { try $0.fill(adapters, of: store) } ?? adapters.initialize()
   }
 
   /// Name in the file by name of the parameter; checks that nothing is missing, misshapen or left over.
@@ -77,19 +114,19 @@ public struct ModelFolder {
     for specification in specifications {
       let spellings = [specification.name] + architecture.alternativeNames(of: specification.name)
       guard let name = spellings.first(where: { tensors.contains($0) }) else {
-        throw ModelError.missingTensor(name: specification.name, path: path, found: found)
+        throw ModelError.missingTensor(name: specification.name, path: weightsPath, found: found)
       }
       let shape = try tensors.entry(name).shape
       guard shape == specification.shape.dimensions else {
         throw ModelError.wrongShape(
-          name: name, expected: specification.shape.dimensions, found: shape, path: path)
+          name: name, expected: specification.shape.dimensions, found: shape, path: weightsPath)
       }
       places[specification.name] = name
     }
     // A tied head may be stored once more; it is the embedding.
     let used = Set(places.values).union(configuration.tiesEmbeddings ? ["lm_head.weight"] : [])
     let unexpected = found.filter { !used.contains($0) && !architecture.isIgnorable($0) }
-    guard unexpected.isEmpty else { throw ModelError.unexpectedTensors(unexpected, path: path) }
+    guard unexpected.isEmpty else { throw ModelError.unexpectedTensors(unexpected, path: weightsPath) }
     return places
   }
 
@@ -143,12 +180,17 @@ public enum ModelInitialization {
     let problems = configuration.problems
     guard problems.isEmpty else { throw ModelError.impossible(path: "the configuration", problems: problems) }
     let architecture = try ArchitectureCatalogue.architecture(configuration.architecture)
-    let store = ParameterStore(architecture.parameters(of: configuration), on: device, trains: trains)
+    let store = ParameterStore(
+      architecture.parameters(of: configuration), on: device, trains: trains && configuration.adapter == nil)
     if !(device is PlanningDevice) {
       for parameter in store.parameters { fill(parameter, architecture, configuration, seed, device) }
     }
     try configuration.precision?.apply(to: store)
-    return try architecture.makeModel(configuration, store)
+    let model = try architecture.makeModel(configuration, store)
+    if let settings = configuration.adapter {
+      try AdapterSet(settings, for: store, trains: trains).initialize()
+    }
+    return model
   }
 
   private static func fill(

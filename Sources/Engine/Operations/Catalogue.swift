@@ -40,6 +40,7 @@ public enum OperationCatalogue {
     HedgehogFeatures.self,
     HedgehogFeaturesGradient.self,
     SwapAxes.self,
+    Dropout.self,
     BlockNumbers.self,
     S4D.self,
     S4DGradient.self,

@@ -4,6 +4,8 @@ public import Kernels
 public struct TrainingEstimate: Sendable {
   /// Trained values.
   public var parameterCount: Int
+  /// Values that stay as they are, below adapters.
+  public var frozenCount: Int
   public var weightByteCount: Int
   public var gradientByteCount: Int
   public var optimizerByteCount: Int
@@ -32,7 +34,9 @@ public enum TrainingPlanner {
     let device = PlanningDevice(for: description)
     let model = try ModelInitialization.make(configuration, seed: options.seed, on: device, trains: true)
     let weights = device.memoryUse.live
-    let optimizer = Optimizer(rule, for: model.parameters)
+    let trained = model.parameters.trained
+    let gradients = (trained.gradients?.count ?? 0) * ElementType.float32.byteCount
+    let optimizer = Optimizer(rule, for: trained)
     let fixed = device.memoryUse.live
     let step = TrainingStep(
       model: model, optimizer: optimizer, loss: options.loss, clip: options.clip,
@@ -42,8 +46,9 @@ public enum TrainingPlanner {
     let batches = (0..<max(1, options.sequencesPerStep / options.microBatch)).map { _ in batch }
     _ = try step.run(batches, learningRate: 0, peakLearningRate: 0)
     return TrainingEstimate(
-      parameterCount: model.parameters.count, weightByteCount: weights / 2,
-      gradientByteCount: weights - weights / 2,
+      parameterCount: trained.count,
+      frozenCount: trained === model.parameters ? 0 : model.parameters.count,
+      weightByteCount: weights - gradients, gradientByteCount: gradients,
       optimizerByteCount: fixed - weights, activationByteCount: device.memoryUse.peak - fixed,
       largestAllocation: device.largestAllocation,
       flopsPerStep: device.total.flops,

@@ -109,8 +109,12 @@ public enum TrainingCheckpoint {
   ) throws {
     let folder = try AtomicFolder(path: path, overwrite: true)
     let temporary = folder.temporaryPath
-    try ModelFolder.write(model, to: temporary)
-    try writeOptimizer(optimizer, model.parameters, to: temporary + "/" + optimizerFile)
+    if let adapters = model.parameters.adapters {
+      try AdapterFolder.write(adapters, of: model, to: temporary)
+    } else {
+      try ModelFolder.write(model, to: temporary)
+    }
+    try writeOptimizer(optimizer, model.parameters.trained, to: temporary + "/" + optimizerFile)
     try state.json.write(to: temporary + "/" + stateFile)
     for attachment in attachments {
       try AtomicFile.write(attachment.bytes, to: temporary + "/" + attachment.name)

@@ -51,15 +51,16 @@ public final class TrainingStep {
     let uploaded = batches.map { UploadedBatch($0, on: device) }
     let collector = RoundingCollector(on: device)
     let losses = uploaded.enumerated().map { index, batch in
-      model.parameters.precision?.begin(step: optimizer.stepCount, microBatch: index)
+      begin(microBatch: index)
       let collector = measuresRounding && index == 0 ? collector : nil
       return addGradients(of: batch, scale: scale, observer: nil, roundingObserver: collector?.add)
     }
+    model.parameters.adapters?.endTraining()
     let tape = Tape(on: device, isRecording: false)
-    guard let gradients = model.parameters.gradients else {
+    guard let gradients = model.parameters.trained.gradients else {
       preconditionFailure("a training step needs gradients")
     }
-    model.parameters.completeGradients()
+    model.parameters.trained.completeGradients()
     let clipped = tape.scope("clip") {
       var clipped = clip(Tensor(gradients, shape: [gradients.count]), on: tape)
       for result in losses {
@@ -77,6 +78,12 @@ public final class TrainingStep {
     return Result(
       loss: loss, gradientNorm: Double(norm), isFinite: isKept && loss.isFinite,
       rounding: try collector.statistics())
+  }
+
+  /// Tells what draws random numbers which micro-batch comes.
+  private func begin(microBatch: Int) {
+    model.parameters.precision?.begin(step: optimizer.stepCount, microBatch: microBatch)
+    model.parameters.adapters?.beginTraining(step: optimizer.stepCount, microBatch: microBatch)
   }
 
   /// Whether a step is kept: the gradient's norm and every loss are finite.
@@ -134,7 +141,7 @@ public final class TrainingStep {
     var found: String?
     let scale = TrainingStep.scale(of: batches)
     for (index, batch) in batches.enumerated() where found == nil {
-      model.parameters.precision?.begin(step: optimizer.stepCount, microBatch: index)
+      begin(microBatch: index)
       _ = addGradients(of: UploadedBatch(batch, on: device), scale: scale) {
         [device] operation, scope, outputs in
         guard found == nil else { return }
@@ -151,14 +158,15 @@ public final class TrainingStep {
           : "\(operation) in \(scope) (forward)"
       }
     }
-    model.parameters.clearGradients()
+    model.parameters.adapters?.endTraining()
+    model.parameters.trained.clearGradients()
     try device.finish()
     return found
   }
 }
 
 /// A micro-batch on its device.
-private struct UploadedBatch {
+struct UploadedBatch {
   let ids: Tensor
   let labels: Tensor
   let documents: Tensor?

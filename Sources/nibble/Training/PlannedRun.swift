@@ -45,6 +45,8 @@ struct PlannedRun {
     var model = try checkpoint?.configuration ?? ModelShape.configuration(values, vocabulary)
     model.precision = try LinearPrecision(
       values, steps: options.steps == TrainingOptions.unlimitedSteps ? nil : options.steps)
+    // A run that goes on has its adapters in the checkpoint.
+    if request.checkpoint == nil { model.adapter = LowRankAdapter(values) }
     checkpoint?.configuration = model
     try PlannedRun.checkSize(values, device: device.description.name)
     data = try readsText ? PlannedRun.data(corpus, tokenizer, values, model, call.output) : nil

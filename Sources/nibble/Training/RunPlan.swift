@@ -106,9 +106,14 @@ struct RunPlan {
 
   private func modelText(_ dot: String) -> String {
     let start = request.values.initialCheckpoint.map { "\(dot)from \($0)" } ?? ""
+    let frozen = estimate.frozenCount
+    let count =
+      (frozen > 0 ? "\(Numbers.si(Double(frozen))) frozen, " : "")
+      + "\(Numbers.si(Double(estimate.parameterCount))) parameters"
+      + (model.adapter.map { " in adapters of rank \($0.rank)" } ?? "")
     return
       "\(model.architecture), \(model.layers) layers, \(model.modelDimension) wide, \(model.heads) heads\(dot)"
-      + "\(Numbers.si(Double(estimate.parameterCount))) parameters\(dot)fp32\(start)"
+      + "\(count)\(dot)fp32\(start)"
   }
 
   private func dataText(_ dot: String) -> String {
@@ -165,7 +170,8 @@ struct RunPlan {
       "resumed": .boolean(request.origin == .resumed), "first_step": .integer(firstStep),
       "steps": isOpen ? .null : .integer(options.steps), "limit_s": JSONText(options.seconds),
       "seed": .integer(request.values.seed), "architecture": .string(model.architecture),
-      "parameters": .integer(estimate.parameterCount), "vocabulary": .integer(model.vocabularySize),
+      "parameters": .integer(estimate.parameterCount),
+      "frozen_parameters": .integer(estimate.frozenCount), "vocabulary": .integer(model.vocabularySize),
       "data": JSONText(request.values.data.name),
       "training_tokens": trainingTokens.map { .integer($0) } ?? .null,
       "validation_tokens": validationTokens.map { .integer($0) } ?? .null,

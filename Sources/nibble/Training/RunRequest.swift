@@ -145,7 +145,8 @@ struct RunRequest {
         hints: ["if it is meant, add \(allow)", "or leave the run as it is and start another with --output"])
     }
     let fixed = changes.filter {
-      $0.key.section == "model" || ["data.tokenizer", "loss.softcap"].contains($0.key.name)
+      ["model", "adapter"].contains($0.key.section)
+        || ["data.tokenizer", "loss.softcap"].contains($0.key.name)
     }
     if !fixed.isEmpty, checkpoint != nil {
       throw Failure(

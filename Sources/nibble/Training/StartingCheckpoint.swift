@@ -26,6 +26,7 @@ struct StartingCheckpoint {
     }
     self.path = path
     model = try ModelFolder(path)
+    if model.adapter != nil { throw AdapterError.baseIsAdapter(path: path) }
   }
 
   /// The configuration with the checkpoint's values.

@@ -79,7 +79,8 @@ struct TrainingRun {
     let model =
       try run.checkpoint?.load(on: run.device, trains: true)
       ?? ModelInitialization.make(run.model, seed: run.options.seed, on: run.device, trains: true)
-    let optimizer = Optimizer(OptimizerRule.rule(values.optimizer), for: model.parameters)
+    if run.state == nil { try RunAdapters.start(run, model, data) }
+    let optimizer = Optimizer(OptimizerRule.rule(values.optimizer), for: model.parameters.trained)
     if let state = run.state, let checkpoint = run.request.checkpoint {
       try TrainingCheckpoint.restore(optimizer, from: checkpoint, on: run.device)
       guard optimizer.stepCount == state.step else {

@@ -43,12 +43,15 @@ struct InspectVerb: Verb {
   }
 
   private func inspectFolder(_ folder: String, _ call: Call) throws {
-    let isTokenizerOnly =
-      !Folder.exists(folder + "/config.json") && Folder.exists(folder + "/" + TokenizerFile.name)
+    let isTokenizerOnly = !ModelFolder.isModel(folder) && Folder.exists(folder + "/" + TokenizerFile.name)
     if isTokenizerOnly { return try inspectTokenizer(folder, call) }
     let model = try ModelFolder(folder)
-    let list = try TensorList(
-      files: try ShardedTensors(folder: folder), layer: layer, statistics: statistics)
+    let list =
+      try model.adapter.map {
+        let file = try SafetensorsFile(path: $0.path + "/" + AdapterFolder.weightsFile)
+        return try TensorList(file: file, layer: layer, statistics: statistics)
+      }
+      ?? TensorList(files: try ShardedTensors(folder: folder), layer: layer, statistics: statistics)
     let output = call.output
     for line in ModelSummary(model).lines(list) { output.result(line) }
     if tensors || layer != nil || statistics { output.table(list.table) }
@@ -109,6 +112,11 @@ struct ModelSummary {
       "  context     \(Numbers.grouped(it.contextLength)) tokens",
       "  weights     \(list.summary)",
     ]
+    if let adapter = model.adapter {
+      lines.append(
+        "  adapters    rank \(adapter.settings.rank), scale \(Numbers.significant(adapter.settings.scale)), on "
+          + adapter.basePath)
+    }
     if let rope = it.rope {
       lines.insert("  positions   rotary, base \(Numbers.significant(rope.theta))", at: 4)
     }

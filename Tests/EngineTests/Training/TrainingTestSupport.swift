@@ -11,6 +11,8 @@ final class TinyRun {
   var options: TrainingOptions
   var kind = TinyModel.llama
   var precision: LinearPrecision?
+  /// A model's folder with adapters to train on it; nil for a new model.
+  var adapted: ModelFolder?
   var dataHash = "data"
   /// Seconds that the clock advances each time it is read; the clock begins anew with each process.
   var tick = 0.25
@@ -69,12 +71,18 @@ final class TinyRun {
     let model: any LanguageModel
     if let checkpoint {
       model = try ModelFolder(checkpoint).load(on: device, trains: true)
+    } else if let adapted {
+      model = try adapted.load(on: device, trains: true)
+      if adapted.configuration.adapter?.initialization == .gradient {
+        let batches = [try data().sampler.batch(step: 0, sequences: 0..<options.microBatch)]
+        try GradientInitialization.run(model, from: adapted, batches: batches, loss: options.loss)
+      }
     } else {
       var configuration = kind.configuration()
       configuration.precision = precision
       model = try TinyModel.make(configuration, on: device, trains: true, seed: options.seed)
     }
-    let optimizer = Optimizer(AdamW(), for: model.parameters)
+    let optimizer = Optimizer(AdamW(), for: model.parameters.trained)
     let state = try checkpoint.map { try TrainingCheckpoint.readState($0) }
     if let checkpoint { try TrainingCheckpoint.restore(optimizer, from: checkpoint, on: device) }
     var now = 1000.0

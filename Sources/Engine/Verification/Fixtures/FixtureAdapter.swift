@@ -18,7 +18,7 @@ enum FixtureCatalogue {
     LossFixtures.self, OptimizerFixtures.self, GradientClipFixtures.self, LinearLayerFixtures.self,
     RecurrenceFixtures.self, DeltaFixtures.self, VectorGateFixtures.self, FormatFixtures.self,
     BlockFormatFixtures.self, IntegerGroupFixtures.self, CodebookFixtures.self, PackingFixtures.self,
-    DelayedScaleFixtures.self, RoundedLinearFixtures.self, GGUFFixtures.self,
+    DelayedScaleFixtures.self, RoundedLinearFixtures.self, AdapterFixtures.self, GGUFFixtures.self,
   ]
 
   static func adapter(for operation: String) -> (any FixtureAdapter.Type)? {
