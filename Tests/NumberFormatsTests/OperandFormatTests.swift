@@ -30,7 +30,7 @@ import Testing
     "", "mxfp5", "mxfp4 16", "mxfp4 block=0", "mxfp4 block=1x2x3", "mxfp4 scale=fp8_e4m3fn", "mxfp4 rule=up",
     "fp8_tensor rule=floor", "mxfp4 tensor=448", "nvfp4 tensor=-1", "mxfp4 rounding=up", "mxfp4 hadamard=24",
     "mxfp4 hadamard=256", "mxfp4 size=3", "ue4m3", "fp8_tensor hadamard=32", "fp8_block hadamard=128",
-    "mxfp4 block=24 hadamard=16",
+    "mxfp4 block=24 hadamard=16", "bf16 block=32", "nvfp4 block=tensor",
   ])
   func textsThatAreNoFormatAreRefusedWithAHint(text: String) {
     #expect {

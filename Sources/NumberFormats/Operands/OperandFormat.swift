@@ -78,11 +78,14 @@ public struct OperandFormat: Sendable, Hashable {
   /// Refuses choices that do not go together.
   func check(_ text: String) throws(SyntaxError) {
     if block.tensorTarget != nil {
-      guard case .float = block.scaling else {
+      guard case .float = block.scaling, block.tile != .wholeMatrix else {
         throw SyntaxError(
-          "'\(text)' has a scale per tensor, which goes with scales of ue4m3 or ue5m3 only",
+          "'\(text)' has a scale per tensor, which goes with blocks under scales of ue4m3 or ue5m3 only",
           hint: "tensor=none")
       }
+    }
+    if block.scaling == .none, block.tile != .wholeMatrix {
+      throw SyntaxError("'\(text)' has blocks, but no scales for them", hint: "block=tensor, or a scale=")
     }
     guard let hadamard else { return }
     guard block.tile.rows == 1, let length = block.tile.columns,

@@ -42,9 +42,8 @@ enum RoundedLinearFixtures: FixtureAdapter {
     name: "fine",
     element: .float(
       FloatFormat(
-        name: "fine", exponentBits: 8, mantissaBits: 22, bias: 127, largestCode: 0x3FBF_FFFF, topCodes: .none)
-    ),
-    tile: .alongRow(16), scaling: .none)
+        name: "fine", exponentBits: 5, mantissaBits: 22, bias: 15, largestCode: 0x7FF_FFFF, topCodes: .none)),
+    tile: .alongRow(16), scaling: .powerOfTwo(.floor))
 
   private static func transform(_ fixture: FixtureCase, on device: any OperationDevice) throws
     -> FixtureValues
