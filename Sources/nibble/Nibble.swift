@@ -40,9 +40,7 @@ struct Nibble: ParsableCommand {
       inspect      configuration and tensors of a model, a file or a run
       config       show, check, document and start configurations
       completions  a script for bash, zsh or fish
-    examples
-      nibble train preset=first-run         two minutes on the text inside the program
-      nibble generate runs/NAME "Once"      text from what was trained
+    first: nibble train preset=first-run, two minutes on the text inside the program; then nibble generate runs/NAME
     `nibble help VERB` explains a verb; --device, --json, --threads, -q, -v work with all.
     """
 }

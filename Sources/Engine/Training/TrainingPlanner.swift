@@ -35,7 +35,10 @@ public enum TrainingPlanner {
     let model = try ModelInitialization.make(configuration, seed: options.seed, on: device, trains: true)
     let weights = device.memoryUse.live
     let trained = model.parameters.trained
-    let gradients = (trained.gradients?.count ?? 0) * ElementType.float32.byteCount
+    // The weights' own lie beside them in memory of the same size.
+    let gradients =
+      trained === model.parameters
+      ? weights / 2 : (trained.gradients?.count ?? 0) * ElementType.float32.byteCount
     let optimizer = Optimizer(rule, for: trained)
     let fixed = device.memoryUse.live
     let step = TrainingStep(
