@@ -19,8 +19,13 @@ struct Linear {
   }
 
   private func product(_ x: Tensor, _ tape: Tape, activation: Activation?) -> Tensor {
-    tape.linear(
-      x, weight: tape.parameter(weight), bias: bias.map { tape.parameter($0) }, activation: activation,
-      weightIsTransposed: isTransposed)
+    let bias = bias.map { tape.parameter($0) }
+    guard let packed = weight.packed else {
+      return tape.linear(
+        x, weight: tape.parameter(weight), bias: bias, activation: activation,
+        weightIsTransposed: isTransposed)
+    }
+    let y = tape.packedLinear(x, packed, bias: bias, weightIsTransposed: isTransposed)
+    return activation.map { tape.activation($0, y) } ?? y
   }
 }
