@@ -107,6 +107,14 @@ static inline int_vector random_quanta(const placed_magnitude it, const uint_vec
   return (kept + AS_INT_VECTOR(random >> AS_UINT_VECTOR(32 - shift))) >> shift;
 }
 
+// The same in two additions, which every device rounds alike: to a float so large that its last digit is a quantum, and
+// back. For magnitudes within the format, of formats with smaller exponents than a float's.
+static inline vector nearest_value(const int_vector magnitude, const number_grid *grid) {
+  const int_vector binade = LARGER(magnitude & INFINITE, INTS(grid->lowest << 23));
+  const vector large = AS_VECTOR(binade + ((23 - grid->mantissa) << 23));
+  return (AS_VECTOR(magnitude) + large) - large;
+}
+
 // The bits of so many quanta; below 2^-126 zero, whatever a device does with subnormal floats.
 static inline int_vector quanta_bits(const int_vector quanta, const int_vector exponent, const number_grid *grid) {
   const int_vector bits = AS_INT_VECTOR(CONVERT_VECTOR(quanta)) + ((exponent - (127 + grid->mantissa)) << 23);
@@ -176,6 +184,40 @@ static inline void store_some(const vector value, global float *p, const int cou
   float part[VECTOR];
   STORE_VECTOR(value, 0, part);
   for (int k = 0; k < count; k++) p[k] = part[k];
+}
+
+// Every second lane of two vectors.
+#ifndef HOST_C
+#if VECTOR == 16
+#define EVEN_LANES(a, b) ((int16)((a).even, (b).even))
+#define ODD_LANES(a, b) ((int16)((a).odd, (b).odd))
+#elif VECTOR == 8
+#define EVEN_LANES(a, b) ((int8)((a).even, (b).even))
+#define ODD_LANES(a, b) ((int8)((a).odd, (b).odd))
+#else
+#define EVEN_LANES(a, b) ((int4)((a).even, (b).even))
+#define ODD_LANES(a, b) ((int4)((a).odd, (b).odd))
+#endif
+#elif VECTOR == 16
+#define EVEN_LANES(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+#define ODD_LANES(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+#elif VECTOR == 8
+#define EVEN_LANES(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
+#define ODD_LANES(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15)
+#else
+#define EVEN_LANES(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6)
+#define ODD_LANES(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7)
+#endif
+
+// The largest lane of each of VECTOR vectors, which are overwritten.
+static inline int_vector largest_lanes(int_vector *found) {
+  for (int count = VECTOR / 2; count > 0; count /= 2) {
+    for (int k = 0; k < count; k++) {
+      const int_vector a = found[2 * k], b = found[2 * k + 1];
+      found[k] = LARGER(EVEN_LANES(a, b), ODD_LANES(a, b));
+    }
+  }
+  return found[0];
 }
 
 static inline int largest_lane(const int_vector value) {

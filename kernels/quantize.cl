@@ -19,27 +19,47 @@
 #define QUANTIZE_GROUP __attribute__((reqd_work_group_size(1, 1, 1)))
 #endif
 
+// Elements times their scale, rounded; zeros have the sign of the element.
+static inline vector nearest_elements(const quantization *it, const vector scaled, const int_vector sign) {
+  const int_vector magnitude = held_magnitude(AS_INT_VECTOR(scaled), &it->element);
+  if (it->scaling == UNSCALED) {
+    const placed_magnitude at = place(magnitude, &it->element);
+    return AS_VECTOR(quanta_bits(nearest_quanta(at), at.exponent, &it->element) | sign);
+  }
+  return AS_VECTOR(AS_INT_VECTOR(nearest_value(magnitude, &it->element)) | sign);
+}
+
+// The same, stochastic: elements are numbered from `element` on.
+static inline vector random_elements(const quantization *it, const vector scaled, const int_vector sign,
+                                     const uint element) {
+  const placed_magnitude at = place(held_magnitude(AS_INT_VECTOR(scaled), &it->element), &it->element);
+  const int_vector quanta = random_quanta(at, rounding_bits(LANE_COUNT + element, it->first, it->second));
+  return AS_VECTOR(quanta_bits(quanta, at.exponent, &it->element) | sign);
+}
+
+// The codes of rounded elements.
+static inline void store_codes(const quantization *it, const vector rounded, const vector scaled,
+                               global int *codes, const int count) {
+  const int_vector bits = AS_INT_VECTOR(rounded), magnitude = bits & MAGNITUDE, negative = bits >> 31;
+  const placed_magnitude at = place(magnitude, &it->element);
+  const int_vector code =
+      quanta_code(nearest_quanta(at), at.exponent, &it->element) & reaches(magnitude, INTS(LEADING_ONE));
+  const int_vector coded =
+      it->sign_bit > 0 ? code | (negative & (1 << it->sign_bit)) : (code ^ negative) - negative;
+  float parts[VECTOR];
+  // NaN has the code 0.
+  STORE_VECTOR(AS_VECTOR(coded & reaches(INTS(INFINITE), AS_INT_VECTOR(scaled) & MAGNITUDE)), 0, parts);
+  for (int k = 0; k < VECTOR && k < count; k++) codes[k] = as_int(parts[k]);
+}
+
 // One vector of elements, the first with number `element`.
 static inline vector quantized(const quantization *it, const vector x, const vector encode, const vector decode,
                                const uint element, global int *codes, const int count) {
-  const int_vector bits = AS_INT_VECTOR(x * encode);
-  const placed_magnitude at = place(held_magnitude(bits, &it->element), &it->element);
-  const int_vector quanta =
-      it->stochastic ? random_quanta(at, rounding_bits(LANE_COUNT + element, it->first, it->second))
-                     : nearest_quanta(at);
+  const vector scaled = x * encode;
   const int_vector sign = AS_INT_VECTOR(x) & ~MAGNITUDE;
-  const vector rounded = AS_VECTOR(quanta_bits(quanta, at.exponent, &it->element) | sign);
-  if (codes) {
-    const int_vector magnitude = bits & MAGNITUDE, negative = sign >> 31;
-    const int_vector code =
-        quanta_code(quanta, at.exponent, &it->element) & reaches(magnitude, INTS(LEADING_ONE));
-    const int_vector coded =
-        it->sign_bit > 0 ? code | (negative & (1 << it->sign_bit)) : (code ^ negative) - negative;
-    float parts[VECTOR];
-    // NaN has the code 0.
-    STORE_VECTOR(AS_VECTOR(coded & reaches(INTS(INFINITE), magnitude)), 0, parts);
-    for (int k = 0; k < VECTOR && k < count; k++) codes[k] = as_int(parts[k]);
-  }
+  const vector rounded = it->stochastic ? random_elements(it, scaled, sign, element)
+                                        : nearest_elements(it, scaled, sign);
+  if (codes) store_codes(it, rounded, scaled, codes, count);
   return rounded * decode;
 }
 
@@ -97,36 +117,69 @@ static inline int tile_end(const tile_run *run, const int tile) {
   return end < run->columns ? end : run->columns;
 }
 
-static inline int_vector largest_of_tiles(const tile_run *run, const global float *x) {
-  float largest[VECTOR];
-  for (int tile = 0; tile < VECTOR; tile++) largest[tile] = 0.0f;
-  for (int tile = 0; tile < run->tiles; tile++) {
-    const int end = tile_end(run, tile);
-    int_vector found = INTS(0);
-    for (int row = run->row; row < run->row + run->rows; row++) {
-      const global float *from = x + (size_t)row * (size_t)run->columns;
-      for (int i = run->column + tile * run->width; i < end; i += VECTOR) {
-        found = LARGER(found, AS_INT_VECTOR(load_some(from + i, end - i)) & MAGNITUDE);
-      }
-    }
-    largest[tile] = as_float(largest_lane(found));
-  }
-  return AS_INT_VECTOR(LOAD_VECTOR(0, largest));
+// Whether all tiles are whole vectors wide.
+static inline int is_even(const tile_run *run) {
+  return run->width % VECTOR == 0 && run->column + run->tiles * run->width <= run->columns;
 }
 
-static inline void quantize_run(const quantization *it, const tile_run *run, const global float *x, global float *y,
-                                global int *codes, global float *scales) {
-  const block_scales scale = scales_of(it, largest_of_tiles(run, x));
-  float encode[VECTOR], decode[VECTOR], stored[VECTOR];
-  STORE_VECTOR(scale.encode, 0, encode);
-  STORE_VECTOR(scale.decode, 0, decode);
-  STORE_VECTOR(scale.stored, 0, stored);
-  for (int tile = 0; tile < run->tiles; tile++) {
-    const int end = tile_end(run, tile);
-    const vector up = (vector)(encode[tile]), down = (vector)(decode[tile]);
-    if (scales) scales[tile] = stored[tile];
-    for (int row = run->row; row < run->row + run->rows; row++) {
-      const size_t start = (size_t)row * (size_t)run->columns;
+static inline int_vector largest_of_tiles(const tile_run *run, const global float *x) {
+  int_vector found[VECTOR];
+  for (int tile = 0; tile < VECTOR; tile++) found[tile] = INTS(0);
+  for (int row = run->row; row < run->row + run->rows; row++) {
+    const global float *from = x + (size_t)row * (size_t)run->columns;
+    for (int tile = 0; tile < run->tiles; tile++) {
+      const int end = tile_end(run, tile);
+      int_vector largest = found[tile];
+      for (int i = run->column + tile * run->width; i < end; i += VECTOR) {
+        largest = LARGER(largest, AS_INT_VECTOR(load_some(from + i, end - i)) & MAGNITUDE);
+      }
+      found[tile] = largest;
+    }
+  }
+  return largest_lanes(found);
+}
+
+static inline int_vector largest_of_even_tiles(const tile_run *run, const global float *x) {
+  int_vector found[VECTOR];
+  for (int tile = 0; tile < VECTOR; tile++) found[tile] = INTS(0);
+  for (int row = run->row; row < run->row + run->rows; row++) {
+    const global float *from = x + (size_t)row * (size_t)run->columns + run->column;
+    for (int tile = 0; tile < run->tiles; tile++) {
+      int_vector largest = found[tile];
+      for (int i = 0; i < run->width; i += VECTOR, from += VECTOR) {
+        largest = LARGER(largest, AS_INT_VECTOR(LOAD_VECTOR(0, from)) & MAGNITUDE);
+      }
+      found[tile] = largest;
+    }
+  }
+  return largest_lanes(found);
+}
+
+// Nearest, no codes, whole vectors: what training does most.
+static inline void round_even_tiles(const quantization *it, const tile_run *run, const global float *x,
+                                    global float *y, const float *encode, const float *decode) {
+  for (int row = run->row; row < run->row + run->rows; row++) {
+    const size_t start = (size_t)row * (size_t)run->columns + (size_t)run->column;
+    const global float *from = x + start;
+    global float *to = y + start;
+    for (int tile = 0; tile < run->tiles; tile++) {
+      const vector up = (vector)(encode[tile]), down = (vector)(decode[tile]);
+      for (int i = 0; i < run->width; i += VECTOR, from += VECTOR, to += VECTOR) {
+        const vector value = LOAD_VECTOR(0, from);
+        const int_vector sign = AS_INT_VECTOR(value) & ~MAGNITUDE;
+        STORE_VECTOR(nearest_elements(it, value * up, sign) * down, 0, to);
+      }
+    }
+  }
+}
+
+static inline void round_tiles(const quantization *it, const tile_run *run, const global float *x,
+                               global float *y, global int *codes, const float *encode, const float *decode) {
+  for (int row = run->row; row < run->row + run->rows; row++) {
+    const size_t start = (size_t)row * (size_t)run->columns;
+    for (int tile = 0; tile < run->tiles; tile++) {
+      const int end = tile_end(run, tile);
+      const vector up = (vector)(encode[tile]), down = (vector)(decode[tile]);
       for (int i = run->column + tile * run->width; i < end; i += VECTOR) {
         const size_t at = start + (size_t)i;
         const vector value = load_some(x + at, end - i);
@@ -134,6 +187,18 @@ static inline void quantize_run(const quantization *it, const tile_run *run, con
       }
     }
   }
+}
+
+static inline void quantize_run(const quantization *it, const tile_run *run, const global float *x, global float *y,
+                                global int *codes, global float *scales) {
+  const int even = is_even(run);
+  const block_scales scale = scales_of(it, even ? largest_of_even_tiles(run, x) : largest_of_tiles(run, x));
+  float encode[VECTOR], decode[VECTOR];
+  STORE_VECTOR(scale.encode, 0, encode);
+  STORE_VECTOR(scale.decode, 0, decode);
+  if (even && !it->stochastic && !codes) round_even_tiles(it, run, x, y, encode, decode);
+  else round_tiles(it, run, x, y, codes, encode, decode);
+  if (scales) store_some(scale.stored, scales, run->tiles);
 }
 
 // Group: `bands` bands of tiles (down) in one of `strips` strips of `across` tiles.
@@ -148,7 +213,7 @@ void quantize_tiles(const global float *x, const global float *largest, const gl
   const int tiles = (columns + width - 1) / width;
   const int first = strip * across, last = min(tiles, first + across);
   // Few large tiles at a time: the second pass over them finds them in a cache.
-  const int together = min(VECTOR, max(1, 16384 / (height * width)));
+  const int together = min(VECTOR, max(1, 65536 / (height * width)));
   const int end = min((rows + height - 1) / height, band + bands);
   for (int down = band; down < end; down++) {
     tile_run run;
@@ -173,33 +238,50 @@ void quantize_tiles(const global float *x, const global float *largest, const gl
 }
 
 // The vectors of columns that a pass takes side by side.
-#define SIDE 4
+#define SIDE 8
 
-static inline void quantize_column_run(const quantization *it, const global float *x, global float *y,
-                                       global int *codes, global float *scales, const int first, const int last,
-                                       const int column, const int end, const int columns) {
+// SIDE whole vectors of columns.
+static inline void quantize_even_columns(const quantization *it, const global float *x, global float *y,
+                                         const int rows, const int columns) {
   int_vector largest[SIDE];
   for (int k = 0; k < SIDE; k++) largest[k] = INTS(0);
-  for (int row = first; row < last; row++) {
-    const global float *from = x + (size_t)row * (size_t)columns + column;
-    for (int k = 0; k < SIDE && column + k * VECTOR < end; k++) {
-      const vector value = load_some(from + k * VECTOR, end - column - k * VECTOR);
-      largest[k] = LARGER(largest[k], AS_INT_VECTOR(value) & MAGNITUDE);
+  for (int row = 0; row < rows; row++) {
+    const global float *from = x + (size_t)row * (size_t)columns;
+    for (int k = 0; k < SIDE; k++) {
+      largest[k] = LARGER(largest[k], AS_INT_VECTOR(LOAD_VECTOR(0, from + k * VECTOR)) & MAGNITUDE);
     }
   }
-  block_scales scale[SIDE];
-  for (int k = 0; k < SIDE && column + k * VECTOR < end; k++) {
-    scale[k] = scales_of(it, largest[k]);
-    if (scales) store_some(scale[k].stored, scales + column + k * VECTOR, end - column - k * VECTOR);
+  vector encode[SIDE], decode[SIDE];
+  for (int k = 0; k < SIDE; k++) {
+    const block_scales scale = scales_of(it, largest[k]);
+    encode[k] = scale.encode;
+    decode[k] = scale.decode;
   }
-  for (int row = first; row < last; row++) {
-    for (int k = 0; k < SIDE && column + k * VECTOR < end; k++) {
-      const int left = end - column - k * VECTOR;
-      const size_t at = (size_t)row * (size_t)columns + (size_t)(column + k * VECTOR);
-      const vector value = load_some(x + at, left);
-      store_some(quantized(it, value, scale[k].encode, scale[k].decode, (uint)at, codes ? codes + at : 0, left),
-                 y + at, left);
+  for (int row = 0; row < rows; row++) {
+    const size_t start = (size_t)row * (size_t)columns;
+    for (int k = 0; k < SIDE; k++) {
+      const vector value = LOAD_VECTOR(0, x + start + k * VECTOR);
+      const int_vector sign = AS_INT_VECTOR(value) & ~MAGNITUDE;
+      STORE_VECTOR(nearest_elements(it, value * encode[k], sign) * decode[k], 0, y + start + k * VECTOR);
     }
+  }
+}
+
+// One vector of columns, or what is left of them.
+static inline void quantize_some_columns(const quantization *it, const global float *x, global float *y,
+                                         global int *codes, global float *scales, const int rows, const int count,
+                                         const int columns, const uint element) {
+  int_vector largest = INTS(0);
+  for (int row = 0; row < rows; row++) {
+    largest = LARGER(largest, AS_INT_VECTOR(load_some(x + (size_t)row * (size_t)columns, count)) & MAGNITUDE);
+  }
+  const block_scales scale = scales_of(it, largest);
+  if (scales) store_some(scale.stored, scales, count);
+  for (int row = 0; row < rows; row++) {
+    const size_t at = (size_t)row * (size_t)columns;
+    const vector value = load_some(x + at, count);
+    store_some(quantized(it, value, scale.encode, scale.decode, element + (uint)at, codes ? codes + at : 0, count),
+               y + at, count);
   }
 }
 
@@ -219,11 +301,20 @@ void quantize_columns(const global float *x, const global float *largest, const 
       rotate_columns(x + start, signs, y + start, it.rotation, left, right, columns);
     }
   }
+  const global float *from = it.rotation > 0 ? y : x;
+  const int is_plain = !it.stochastic && !codes && !scales;
   for (int row = first; row < last; row += height) {
-    for (int column = left; column < right; column += SIDE * VECTOR) {
-      quantize_column_run(&it, it.rotation > 0 ? y : x, y, codes,
-                          scales ? scales + (size_t)(row / height) * (size_t)columns : 0, row,
-                          min(last, row + height), column, right, columns);
+    const int high = min(last, row + height) - row;
+    int column = left;
+    for (; is_plain && column + SIDE * VECTOR <= right; column += SIDE * VECTOR) {
+      const size_t at = (size_t)row * (size_t)columns + (size_t)column;
+      quantize_even_columns(&it, from + at, y + at, high, columns);
+    }
+    for (; column < right; column += VECTOR) {
+      const size_t at = (size_t)row * (size_t)columns + (size_t)column;
+      quantize_some_columns(&it, from + at, y + at, codes ? codes + at : 0,
+                            scales ? scales + (size_t)(row / height) * (size_t)columns + column : 0, high,
+                            right - column, columns, (uint)at);
     }
   }
 }
