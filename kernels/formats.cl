@@ -140,16 +140,22 @@ static inline uint_vector rounding_bits(const uint_vector element, const uint fi
 // Devices may divide floats less than exactly: such a quotient is only the start, from which whole mantissas are
 // divided with a remainder.
 static inline int_vector quotient_bits(const int_vector a, const int_vector b) {
+#ifdef HOST_C
+  // C divides exactly.
+  const int_vector exact = AS_INT_VECTOR(AS_VECTOR(a) / AS_VECTOR(b));
+  return SMALLER(exact & reaches(exact, INTS(LEADING_ONE)), INTS(INFINITE));
+#else
   const int_vector divisor = (b & (LEADING_ONE - 1)) | LEADING_ONE;
   int_vector dividend = (a & (LEADING_ONE - 1)) | LEADING_ONE;
   const int_vector smaller = below(dividend, divisor); // -1 where the quotient would be below 1
   dividend += dividend & smaller;
-  // Too large by 1 to 8: conditions are only added, as Oclgrind gets wrong what compilers make of subtracting them.
-  int_vector quotient = CONVERT_INT_VECTOR(CONVERT_VECTOR(dividend) / CONVERT_VECTOR(divisor) * 8388608.0f) + 4;
+  // At most 2.5 units from the quotient, so too large by 0 to 5 here. Conditions
+  // are only added, as Oclgrind gets wrong what compilers make of subtracting them.
+  int_vector quotient = CONVERT_INT_VECTOR(CONVERT_VECTOR(dividend) / CONVERT_VECTOR(divisor) * 8388608.0f) + 2;
   // Differences are small: they are right although the products overflow.
   int_vector rest =
       AS_INT_VECTOR((AS_UINT_VECTOR(dividend) << 23) - AS_UINT_VECTOR(quotient) * AS_UINT_VECTOR(divisor));
-  for (int step = 0; step < 8; step++) {
+  for (int step = 0; step < 5; step++) {
     const int_vector negative = rest >> 31;
     quotient += negative;
     rest += negative & divisor;
@@ -160,6 +166,7 @@ static inline int_vector quotient_bits(const int_vector a, const int_vector b) {
   const int_vector bits = (exponent << 23) + (quotient - LEADING_ONE);
   const int_vector kept = ((-exponent) >> 31) & ((-a) >> 31); // a and the exponent are above 0
   return SMALLER(bits & kept, INTS(INFINITE));
+#endif
 }
 
 static inline vector quotient(const vector a, const vector b) {

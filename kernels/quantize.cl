@@ -37,6 +37,12 @@ static inline vector random_elements(const quantization *it, const vector scaled
   return AS_VECTOR(quanta_bits(quanta, at.exponent, &it->element) | sign);
 }
 
+static inline vector rounded_elements(const quantization *it, const vector x, const vector encode,
+                                      const uint element, const int random) {
+  const int_vector sign = AS_INT_VECTOR(x) & ~MAGNITUDE;
+  return random ? random_elements(it, x * encode, sign, element) : nearest_elements(it, x * encode, sign);
+}
+
 // The codes of rounded elements.
 static inline void store_codes(const quantization *it, const vector rounded, const vector scaled,
                                global int *codes, const int count) {
@@ -55,11 +61,8 @@ static inline void store_codes(const quantization *it, const vector rounded, con
 // One vector of elements, the first with number `element`.
 static inline vector quantized(const quantization *it, const vector x, const vector encode, const vector decode,
                                const uint element, global int *codes, const int count) {
-  const vector scaled = x * encode;
-  const int_vector sign = AS_INT_VECTOR(x) & ~MAGNITUDE;
-  const vector rounded = it->stochastic ? random_elements(it, scaled, sign, element)
-                                        : nearest_elements(it, scaled, sign);
-  if (codes) store_codes(it, rounded, scaled, codes, count);
+  const vector rounded = rounded_elements(it, x, encode, element, it->stochastic);
+  if (codes) store_codes(it, rounded, x * encode, codes, count);
   return rounded * decode;
 }
 
@@ -155,19 +158,19 @@ static inline int_vector largest_of_even_tiles(const tile_run *run, const global
   return largest_lanes(found);
 }
 
-// Nearest, no codes, whole vectors: what training does most.
+// No codes, whole vectors: what training does. `random` is a constant where it is called.
 static inline void round_even_tiles(const quantization *it, const tile_run *run, const global float *x,
-                                    global float *y, const float *encode, const float *decode) {
+                                    global float *y, const float *encode, const float *decode, const int random) {
   for (int row = run->row; row < run->row + run->rows; row++) {
     const size_t start = (size_t)row * (size_t)run->columns + (size_t)run->column;
     const global float *from = x + start;
     global float *to = y + start;
+    uint element = (uint)start;
     for (int tile = 0; tile < run->tiles; tile++) {
       const vector up = (vector)(encode[tile]), down = (vector)(decode[tile]);
-      for (int i = 0; i < run->width; i += VECTOR, from += VECTOR, to += VECTOR) {
+      for (int i = 0; i < run->width; i += VECTOR, from += VECTOR, to += VECTOR, element += VECTOR) {
         const vector value = LOAD_VECTOR(0, from);
-        const int_vector sign = AS_INT_VECTOR(value) & ~MAGNITUDE;
-        STORE_VECTOR(nearest_elements(it, value * up, sign) * down, 0, to);
+        STORE_VECTOR(rounded_elements(it, value, up, element, random) * down, 0, to);
       }
     }
   }
@@ -196,7 +199,8 @@ static inline void quantize_run(const quantization *it, const tile_run *run, con
   float encode[VECTOR], decode[VECTOR];
   STORE_VECTOR(scale.encode, 0, encode);
   STORE_VECTOR(scale.decode, 0, decode);
-  if (even && !it->stochastic && !codes) round_even_tiles(it, run, x, y, encode, decode);
+  if (even && !codes && it->stochastic) round_even_tiles(it, run, x, y, encode, decode, 1);
+  else if (even && !codes) round_even_tiles(it, run, x, y, encode, decode, 0);
   else round_tiles(it, run, x, y, codes, encode, decode);
   if (scales) store_some(scale.stored, scales, run->tiles);
 }
@@ -237,32 +241,36 @@ void quantize_tiles(const global float *x, const global float *largest, const gl
   }
 }
 
-// The vectors of columns that a pass takes side by side.
+// The vectors of columns that a pass takes side by side: few stay in registers; many make runs long enough for columns
+// so tall that every row is a page of its own.
 #define SIDE 8
+#define TALL_SIDE 32
+#define TALL 256
 
-// SIDE whole vectors of columns.
+// `side` whole vectors of columns (a constant where it is called), the first element with the number `element`.
 static inline void quantize_even_columns(const quantization *it, const global float *x, global float *y,
-                                         const int rows, const int columns) {
-  int_vector largest[SIDE];
-  for (int k = 0; k < SIDE; k++) largest[k] = INTS(0);
+                                         const int rows, const int columns, const uint element, const int side,
+                                         const int random) {
+  int_vector largest[TALL_SIDE];
+  for (int k = 0; k < side; k++) largest[k] = INTS(0);
   for (int row = 0; row < rows; row++) {
     const global float *from = x + (size_t)row * (size_t)columns;
-    for (int k = 0; k < SIDE; k++) {
+    for (int k = 0; k < side; k++) {
       largest[k] = LARGER(largest[k], AS_INT_VECTOR(LOAD_VECTOR(0, from + k * VECTOR)) & MAGNITUDE);
     }
   }
-  vector encode[SIDE], decode[SIDE];
-  for (int k = 0; k < SIDE; k++) {
+  vector encode[TALL_SIDE], decode[TALL_SIDE];
+  for (int k = 0; k < side; k++) {
     const block_scales scale = scales_of(it, largest[k]);
     encode[k] = scale.encode;
     decode[k] = scale.decode;
   }
   for (int row = 0; row < rows; row++) {
     const size_t start = (size_t)row * (size_t)columns;
-    for (int k = 0; k < SIDE; k++) {
+    for (int k = 0; k < side; k++) {
       const vector value = LOAD_VECTOR(0, x + start + k * VECTOR);
-      const int_vector sign = AS_INT_VECTOR(value) & ~MAGNITUDE;
-      STORE_VECTOR(nearest_elements(it, value * encode[k], sign) * decode[k], 0, y + start + k * VECTOR);
+      const uint at = element + (uint)start + (uint)k * VECTOR;
+      STORE_VECTOR(rounded_elements(it, value, encode[k], at, random) * decode[k], 0, y + start + k * VECTOR);
     }
   }
 }
@@ -302,16 +310,25 @@ void quantize_columns(const global float *x, const global float *largest, const 
     }
   }
   const global float *from = it.rotation > 0 ? y : x;
-  const int is_plain = !it.stochastic && !codes && !scales;
   for (int row = first; row < last; row += height) {
     const int high = min(last, row + height) - row;
+    const size_t start = (size_t)row * (size_t)columns;
     int column = left;
-    for (; is_plain && column + SIDE * VECTOR <= right; column += SIDE * VECTOR) {
-      const size_t at = (size_t)row * (size_t)columns + (size_t)column;
-      quantize_even_columns(&it, from + at, y + at, high, columns);
+    if (!codes && !scales) {
+      const int wide = high > TALL ? TALL_SIDE : SIDE;
+      for (; column + wide * VECTOR <= right; column += wide * VECTOR) {
+        const size_t at = start + (size_t)column;
+        if (wide == TALL_SIDE) {
+          quantize_even_columns(&it, from + at, y + at, high, columns, (uint)at, TALL_SIDE, it.stochastic);
+        } else if (it.stochastic) {
+          quantize_even_columns(&it, from + at, y + at, high, columns, (uint)at, SIDE, 1);
+        } else {
+          quantize_even_columns(&it, from + at, y + at, high, columns, (uint)at, SIDE, 0);
+        }
+      }
     }
     for (; column < right; column += VECTOR) {
-      const size_t at = (size_t)row * (size_t)columns + (size_t)column;
+      const size_t at = start + (size_t)column;
       quantize_some_columns(&it, from + at, y + at, codes ? codes + at : 0,
                             scales ? scales + (size_t)(row / height) * (size_t)columns + column : 0, high,
                             right - column, columns, (uint)at);

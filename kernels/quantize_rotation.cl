@@ -67,14 +67,38 @@ static inline void rotate_row(const global float *x, const global float *signs, 
   for (int i = 0; i < count; i++) STORE_VECTOR(parts[i] * rotation_scale(n), 0, y + i * VECTOR);
 }
 
+// Sixteen rows at distances 1, 2, 4 and 8, in registers: indices are constants.
+#define EACH_SIXTEEN(DO) \
+  DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12) DO(13) DO(14) DO(15)
+#define PAIR(i, j)                     \
+  {                                    \
+    const vector a = r[i], b = r[j];   \
+    r[i] = a + b;                      \
+    r[j] = a - b;                      \
+  }
+static inline void rotate_sixteen(const global float *x, const global float *signs, vector *to, const int columns,
+                                  const int count) {
+  vector r[16];
+#define LOAD_ROW(i) r[i] = load_some(x + (size_t)i * (size_t)columns, count) * signs[i];
+  EACH_SIXTEEN(LOAD_ROW)
+  PAIR(0, 1) PAIR(2, 3) PAIR(4, 5) PAIR(6, 7) PAIR(8, 9) PAIR(10, 11) PAIR(12, 13) PAIR(14, 15)
+  PAIR(0, 2) PAIR(1, 3) PAIR(4, 6) PAIR(5, 7) PAIR(8, 10) PAIR(9, 11) PAIR(12, 14) PAIR(13, 15)
+  PAIR(0, 4) PAIR(1, 5) PAIR(2, 6) PAIR(3, 7) PAIR(8, 12) PAIR(9, 13) PAIR(10, 14) PAIR(11, 15)
+  PAIR(0, 8) PAIR(1, 9) PAIR(2, 10) PAIR(3, 11) PAIR(4, 12) PAIR(5, 13) PAIR(6, 14) PAIR(7, 15)
+#define KEEP_ROW(i) to[i] = r[i];
+  EACH_SIXTEEN(KEEP_ROW)
+}
+
 // n rows from x on, columns left..<right.
 static inline void rotate_columns(const global float *x, const global float *signs, global float *y, const int n,
                                   const int left, const int right, const int columns) {
   vector parts[LARGEST_ROTATION];
   for (int column = left; column < right; column += VECTOR) {
     const int count = right - column;
-    for (int i = 0; i < n; i++) parts[i] = load_some(x + (size_t)i * (size_t)columns + column, count) * signs[i];
-    for (int distance = 1; distance < n; distance *= 2) {
+    for (int base = 0; base < n; base += 16) {
+      rotate_sixteen(x + (size_t)base * (size_t)columns + column, signs + base, parts + base, columns, count);
+    }
+    for (int distance = 16; distance < n; distance *= 2) {
       for (int base = 0; base < n; base += 2 * distance) {
         for (int i = base; i < base + distance; i++) {
           const vector a = parts[i], b = parts[i + distance];

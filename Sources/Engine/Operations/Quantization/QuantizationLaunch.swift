@@ -58,7 +58,9 @@ struct QuantizationLaunch {
       )
     case .columns:
       let band = max(height, choice.rotation ?? 1)
-      let across = max(64, (Self.share / band + 63) / 64 * 64)
+      // Whole runs of the kernel's; tall columns are taken in longer ones.
+      let run = band > 256 ? 512 : 128
+      let across = max(run, (Self.share / band + run - 1) / run * run)
       let strips = (columns + across - 1) / across
       return (
         [rows, columns, height, band, strips, across].map { Int32($0) }, (rows + band - 1) / band * strips

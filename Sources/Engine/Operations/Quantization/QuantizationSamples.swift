@@ -54,7 +54,7 @@ struct QuantizationSamples {
       (Tile(rows: 128, columns: 128), 130, 257), (.alongRow(48), 3, 100), (.alongRow(7), 2, 40),
       (.wholeRow, 4, 301), (.wholeColumn, 70, 37), (.alongColumn(32), 96, 130), (.alongColumn(5), 12, 3),
       (.alongRow(32), 1, 1), (.alongRow(32), 70, 512), (.alongColumn(128), 256, 80), (.alongRow(1), 2, 5),
-      (Tile(rows: nil, columns: 4), 9, 10), (Tile(rows: 2, columns: nil), 5, 21),
+      (.wholeColumn, 280, 550), (Tile(rows: nil, columns: 4), 9, 10), (Tile(rows: 2, columns: nil), 5, 21),
     ]
     return tiles.map { tile, rows, columns in
       Self(
@@ -71,7 +71,19 @@ struct QuantizationSamples {
           label: "\(format.name) stochastic \(bits.first & 15)",
           choice: QuantizationChoice(format, randomness: bits), rows: 37, columns: 70)
       }
-    }
+    } + [
+      Self(
+        label: "nvfp4 stochastic whole vectors",
+        choice: QuantizationChoice(.nvfp4, randomness: RoundingBits(seed: 8)), rows: 17, columns: 512),
+      Self(
+        label: "mxfp4 stochastic down",
+        choice: QuantizationChoice(.mxfp4.tiled(.alongColumn(32)), randomness: RoundingBits(seed: 8)),
+        rows: 70, columns: 300),
+      Self(
+        label: "fp8 stochastic tall columns",
+        choice: QuantizationChoice(.fp8Row.tiled(.wholeColumn), randomness: RoundingBits(seed: 8)),
+        rows: 300, columns: 530),
+    ]
   }
 
   private static var rotations: [Self] {
@@ -82,7 +94,8 @@ struct QuantizationSamples {
         ),
         Self(
           label: "hadamard \(size) down",
-          choice: QuantizationChoice(.mxfp4.tiled(.alongColumn(32)), rotation: size), rows: 128, columns: 21),
+          choice: QuantizationChoice(.mxfp4.tiled(.alongColumn(32)), rotation: size), rows: 128,
+          columns: size == 64 ? 150 : 21),
         Self(
           label: "hadamard \(size) nvfp4 stochastic",
           choice: QuantizationChoice(.nvfp4, randomness: RoundingBits(seed: 2), rotation: size), rows: 9,
