@@ -126,6 +126,9 @@ static const char norm_text[] = {
 static const char rope_text[] = {
 #embed "../../kernels/rope.cl"
 };
+static const char unpack_blocks_text[] = {
+#embed "../../kernels/unpack_blocks.cl"
+};
 static const char dropout_text[] = {
 #embed "../../kernels/dropout.cl"
 };
@@ -254,6 +257,7 @@ static const struct {
     {"row_products", row_products_text, sizeof row_products_text},
     {"norm", norm_text, sizeof norm_text},
     {"rope", rope_text, sizeof rope_text},
+    {"unpack_blocks", unpack_blocks_text, sizeof unpack_blocks_text},
     {"dropout", dropout_text, sizeof dropout_text},
     {"embedding", embedding_text, sizeof embedding_text},
     {"cross_entropy", cross_entropy_text, sizeof cross_entropy_text},

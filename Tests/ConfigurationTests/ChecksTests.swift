@@ -54,6 +54,7 @@ import Testing
     (["precision.recipe=mxfp5"], "did you mean"),
     (["precision.fprop_input=mxfp5"], "known: mxfp8_e4m3"),
     (["precision.recipe=mxfp4", "precision.choices=[rule=evn]"], "rule=floor, ceil, rceil, even"),
+    (["precision.recipe=mxfp4", "init=a", "adapter.rank=4", "adapter.base=nf4"], "not rounded again"),
     (["precision.choices=[block=16]"], "choose a recipe"),
     (["precision.exclude=down_proj"], "precision.exclude has no effect"),
     (["precision.recipe=mxfp4", "precision.full_last=4", "model.layers=4"], "leave none of 4 layers"),

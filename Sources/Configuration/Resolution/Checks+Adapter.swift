@@ -15,6 +15,12 @@ extension Checks {
         ["adapter.rank", "init"], "adapter.rank is \(adapter.rank), but there are no weights to adapt",
         "init=MODEL, a folder with a trained model")
     }
+    if adapter.initialization == .loraGA, adapter.base != .fp32 {
+      add(
+        ["adapter.initialization", "adapter.base"],
+        "adapter.initialization lora_ga changes the weights below, which adapter.base \(adapter.base.rawValue) rounds",
+        "adapter.base=fp32, or adapter.initialization=standard")
+    }
     if adapter.initialization == .standard,
       adapter.gradientBatches != AdapterSettings().gradientBatches
     {

@@ -21,6 +21,12 @@ extension Checks {
         add([key], "\(key) has no effect: no operand is rounded", "choose a precision.recipe")
       }
     }
+    if !formats.isFull, configuration.adapter.base != .fp32 {
+      add(
+        ["adapter.base", "precision.recipe"],
+        "adapter.base \(configuration.adapter.base.rawValue) holds the weights in four bits already: products with them"
+          + " are not rounded again", "adapter.base=fp32, or leave out the precision keys")
+    }
     let layers = configuration.model.layers
     if precision.fullFirst + precision.fullLast >= layers, !formats.isFull {
       add(

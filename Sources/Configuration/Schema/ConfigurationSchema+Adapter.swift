@@ -18,6 +18,9 @@ extension ConfigurationSchema {
       "adapter.initialization", \.adapter.initialization,
       "What adapters begin with: standard (zero), or singular vectors of the gradient (lora_ga)."),
     ConfigurationKey(
+      "adapter.base", \.adapter.base,
+      "How the frozen weights of linear layers are stored: fp32, or in 4 bits (QLoRA)."),
+    ConfigurationKey(
       "adapter.gradient_batches", \.adapter.gradientBatches, unit: "micro-batches", range: .within(1, 1e6),
       "How much text the gradient of adapter.initialization=lora_ga is taken over."),
   ]

@@ -194,6 +194,7 @@ extension ConfigurationChoice {
 extension ModelArchitecture: ConfigurationChoice {}
 extension DataTask: ConfigurationChoice {}
 extension AdapterInitialization: ConfigurationChoice {}
+extension AdapterBase: ConfigurationChoice {}
 extension OptimizerKind: ConfigurationChoice {}
 extension WeightDecayMode: ConfigurationChoice {}
 extension ScheduleKind: ConfigurationChoice {}

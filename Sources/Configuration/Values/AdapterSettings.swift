@@ -6,6 +6,18 @@ public enum AdapterInitialization: String, Sendable, CaseIterable {
   case loraGA = "lora_ga"
 }
 
+/// How the frozen weights of linear layers are stored.
+public enum AdapterBase: String, Sendable, CaseIterable {
+  /// Single precision.
+  case fp32
+  /// NormalFloat of 4 bits.
+  case nf4
+  /// Integers of 4 bits.
+  case int4
+  /// Microscaling floats of 4 bits.
+  case mxfp4
+}
+
 /// Low-rank adapters that are trained in place of the weights of `init`.
 public struct AdapterSettings: Sendable, Equatable {
   /// 0 for none: all weights are trained.
@@ -20,6 +32,8 @@ public struct AdapterSettings: Sendable, Equatable {
   public var rslora = false
   /// What adapters begin with.
   public var initialization = AdapterInitialization.standard
+  /// How the weights of linear layers below are stored.
+  public var base = AdapterBase.fp32
   /// Micro-batches of the gradient that adapters begin with (lora_ga).
   public var gradientBatches = 8
 

@@ -191,10 +191,16 @@ extension AdapterFolder {
     guard let seed = UInt64(try own.string("seed") ?? "0") else {
       throw ModelError.badValue(key: "seed", value: "no number", expected: "a whole number", path: own.path)
     }
+    let base = try own.string("base") ?? "fp32"
+    guard base == "fp32" || PackedFormat(rawValue: base) != nil else {
+      throw ModelError.badValue(
+        key: "base", value: base, expected: "fp32, nf4, int4 or mxfp4", path: own.path)
+    }
     return LowRankAdapter(
       rank: try own.integer("rank"), alpha: try own.number("alpha", default: 16),
       dropout: try own.number("dropout", default: 0), targets: try own.strings("targets") ?? [],
-      isRankStabilized: try own.bool("rslora", default: false), initialization: initialization, seed: seed)
+      isRankStabilized: try own.bool("rslora", default: false), initialization: initialization,
+      base: PackedFormat(rawValue: base), seed: seed)
   }
 
   fileprivate static func configuration(_ adapters: AdapterSet, of model: any LanguageModel) -> JSON {
@@ -219,7 +225,8 @@ extension AdapterFolder {
         "rank": .integer(Int64(settings.rank)), "alpha": .number(settings.alpha),
         "dropout": .number(settings.dropout), "targets": .array(settings.targets.map { .string($0) }),
         "rslora": .bool(settings.isRankStabilized),
-        "initialization": .string(settings.initialization.rawValue), "seed": .string(String(settings.seed)),
+        "initialization": .string(settings.initialization.rawValue),
+        "base": .string(settings.base?.rawValue ?? "fp32"), "seed": .string(String(settings.seed)),
       ],
     ]
   }

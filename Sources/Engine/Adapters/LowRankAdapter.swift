@@ -18,12 +18,15 @@ public struct LowRankAdapter: Sendable, Equatable {
   /// Scales by alpha / sqrt(rank) (Kalajdzievski, "A Rank Stabilization Scaling Factor", 2023) instead of alpha / rank.
   public var isRankStabilized: Bool
   public var initialization: Initialization
+  /// How the weights of linear layers below are stored; nil for single precision.
+  public var base: PackedFormat?
   /// Of A's first values and of dropout.
   public var seed: UInt64
 
   public init(
     rank: Int, alpha: Double = 16, dropout: Double = 0, targets: [String] = [],
-    isRankStabilized: Bool = false, initialization: Initialization = .standard, seed: UInt64 = 0,
+    isRankStabilized: Bool = false, initialization: Initialization = .standard,
+    base: PackedFormat? = nil, seed: UInt64 = 0,
   ) {
     self.rank = rank
     self.alpha = alpha
@@ -31,6 +34,7 @@ public struct LowRankAdapter: Sendable, Equatable {
     self.targets = targets
     self.isRankStabilized = isRankStabilized
     self.initialization = initialization
+    self.base = base
     self.seed = seed
   }
 
@@ -51,6 +55,7 @@ public enum AdapterError: Error, CustomStringConvertible {
   case noLinearLayer
   case rankTooLarge(Int, largest: Int, name: String, shape: Shape)
   case noGradient(name: String)
+  case unevenBlocks(Int, name: String, shape: Shape)
   case missingBase(path: String, adapter: String)
   case unsupported(String, path: String)
   case baseIsAdapter(path: String)
@@ -67,6 +72,8 @@ public enum AdapterError: Error, CustomStringConvertible {
     case .noGradient(let name):
       "the loss does not depend on \(name), so its gradient cannot start an adapter"
         + "\n  hint: adapter.initialization=standard, or other adapter.targets"
+    case .unevenBlocks(let size, let name, let shape):
+      "\(name) is \(shape), whose rows are not whole blocks of \(size)\n  hint: adapter.base=nf4"
     case .missingBase(let path, let adapter):
       "the adapters in \(adapter) belong to a model that is not there: \(path)"
         + "\n  hint: put it back, or let base_model_name_or_path in adapter_config.json name its folder"

@@ -18,6 +18,8 @@ public final class Parameter {
   var precision: WeightPrecision?
   /// Set by the linear layer whose weight it is.
   var linearLayout: LinearLayout?
+  /// Holds the value of a frozen weight of four bits, whose ``memory`` then is none; nil for floats.
+  var packed: PackedWeight?
   /// What is trained in its place; nil for none.
   var adapter: WeightAdapter?
 
@@ -69,10 +71,17 @@ public final class ParameterStore {
   private let byName: [String: Parameter]
   private let ranges: [String: Range<Int>]
 
-  /// - Parameter trains: Allocates gradients.
-  public init(_ specifications: [ParameterSpecification], on device: any OperationDevice, trains: Bool) {
+  /// - Parameters:
+  ///   - trains: Allocates gradients.
+  ///   - packed: Names of parameters that get no place in the arena: their ``Parameter/packed`` will hold them.
+  public init(
+    _ specifications: [ParameterSpecification], on device: any OperationDevice, trains: Bool,
+    packed: Set<String> = [],
+  ) {
+    precondition(!trains || packed.isEmpty, "packed parameters cannot be trained")
     self.device = device
-    let ordered = specifications.filter(\.decays) + specifications.filter { !$0.decays }
+    let dense = specifications.filter { !packed.contains($0.name) }
+    let ordered = dense.filter(\.decays) + dense.filter { !$0.decays }
     let step = Memory.viewAlignment / ElementType.float32.byteCount
     var starts: [Int] = []
     var total = 0
@@ -92,7 +101,15 @@ public final class ParameterStore {
         memory: values.view(from: start, count: specification.shape.count),
         gradient: gradients?.view(from: start, count: specification.shape.count))
     }
-    let byName = Dictionary(made.map { ($0.name, $0) }) { first, _ in first }
+    let none = packed.isEmpty ? nil : device.allocate(1, of: .float32)
+    let others = specifications.filter { packed.contains($0.name) }.compactMap { specification in
+      none.map {
+        Parameter(
+          name: specification.name, shape: specification.shape, decays: specification.decays, memory: $0,
+          gradient: nil)
+      }
+    }
+    let byName = Dictionary((made + others).map { ($0.name, $0) }) { first, _ in first }
     parameters = specifications.compactMap { byName[$0.name] }
     self.byName = byName
     ranges = Dictionary(

@@ -21,6 +21,10 @@ struct Linear {
   /// The product with the weight itself, its operands rounded where a model's precision says so.
   private func product(_ x: Tensor, _ tape: Tape, activation: Activation?) -> Tensor {
     let bias = bias.map { tape.parameter($0) }
+    if let packed = weight.packed {
+      let y = tape.packedLinear(x, packed, bias: bias, weightIsTransposed: isTransposed)
+      return activation.map { tape.activation($0, y) } ?? y
+    }
     guard let precision = weight.precision, let rounding = precision.rounding else {
       return tape.linear(
         x, weight: tape.parameter(weight), bias: bias, activation: activation,

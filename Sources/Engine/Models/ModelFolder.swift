@@ -80,15 +80,22 @@ public struct ModelFolder {
 
   /// Loads the weights into a model on `device`.
   ///
-  /// - Parameter trains: Allocates gradients as well.
-  public func load(on device: any OperationDevice, trains: Bool = false) throws -> any LanguageModel {
+  /// - Parameters:
+  ///   - trains: Allocates gradients as well.
+  ///   - unpacks: Weights that would be packed have the same values as floats.
+  public func load(
+    on device: any OperationDevice, trains: Bool = false, unpacks: Bool = false,
+  ) throws -> any LanguageModel {
     let tensors = try ShardedTensors(folder: weightsPath)
     let specifications = architecture.parameters(of: configuration)
     let places = try locate(specifications, in: tensors)
-    let store = ParameterStore(specifications, on: device, trains: trains && configuration.adapter == nil)
+    let packing = try WeightPacking(configuration, architecture, on: device)
+    let store = ParameterStore(
+      specifications, on: device, trains: trains && configuration.adapter == nil,
+      packed: unpacks ? [] : packing.names)
     for parameter in store.parameters {
       guard let place = places[parameter.name] else { continue }
-      device.write(try tensors.floats(place), to: parameter.memory)
+      try packing.write(tensors.floats(place), to: parameter, on: device, unpacks: unpacks)
     }
     try device.finish()
     try configuration.precision?.apply(to: store)
@@ -180,10 +187,18 @@ public enum ModelInitialization {
     let problems = configuration.problems
     guard problems.isEmpty else { throw ModelError.impossible(path: "the configuration", problems: problems) }
     let architecture = try ArchitectureCatalogue.architecture(configuration.architecture)
+    let packing = try WeightPacking(configuration, architecture, on: device)
     let store = ParameterStore(
-      architecture.parameters(of: configuration), on: device, trains: trains && configuration.adapter == nil)
-    if !(device is PlanningDevice) {
-      for parameter in store.parameters { fill(parameter, architecture, configuration, seed, device) }
+      architecture.parameters(of: configuration), on: device, trains: trains && configuration.adapter == nil,
+      packed: packing.names)
+    for parameter in store.parameters {
+      if device is PlanningDevice {
+        packing.reserve(parameter, on: device)
+      } else {
+        let start = architecture.start(of: parameter.name, configuration)
+        let values = start.values(count: parameter.shape.count, seed: seed, name: parameter.name)
+        packing.write(values, to: parameter, on: device)
+      }
     }
     try configuration.precision?.apply(to: store)
     let model = try architecture.makeModel(configuration, store)
@@ -191,14 +206,5 @@ public enum ModelInitialization {
       try AdapterSet(settings, for: store, trains: trains).initialize()
     }
     return model
-  }
-
-  private static func fill(
-    _ parameter: Parameter, _ architecture: any Architecture.Type, _ configuration: ModelConfiguration,
-    _ seed: UInt64, _ device: any OperationDevice,
-  ) {
-    let start = architecture.start(of: parameter.name, configuration)
-    device.write(
-      start.values(count: parameter.shape.count, seed: seed, name: parameter.name), to: parameter.memory)
   }
 }

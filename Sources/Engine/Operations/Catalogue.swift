@@ -41,6 +41,7 @@ public enum OperationCatalogue {
     HedgehogFeaturesGradient.self,
     SwapAxes.self,
     Dropout.self,
+    UnpackBlocks.self,
     BlockNumbers.self,
     S4D.self,
     S4DGradient.self,

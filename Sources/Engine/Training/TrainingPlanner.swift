@@ -6,6 +6,8 @@ public struct TrainingEstimate: Sendable {
   public var parameterCount: Int
   /// Values that stay as they are, below adapters.
   public var frozenCount: Int
+  /// Of the frozen weights that are packed.
+  public var packed: (byteCount: Int, count: Int)
   public var weightByteCount: Int
   public var gradientByteCount: Int
   public var optimizerByteCount: Int
@@ -35,10 +37,7 @@ public enum TrainingPlanner {
     let model = try ModelInitialization.make(configuration, seed: options.seed, on: device, trains: true)
     let weights = device.memoryUse.live
     let trained = model.parameters.trained
-    // The weights' own lie beside them in memory of the same size.
-    let gradients =
-      trained === model.parameters
-      ? weights / 2 : (trained.gradients?.count ?? 0) * ElementType.float32.byteCount
+    let gradients = trained.gradients.map { Memory.blockByteCount(for: $0.byteCount) } ?? 0
     let optimizer = Optimizer(rule, for: trained)
     let fixed = device.memoryUse.live
     let step = TrainingStep(
@@ -51,6 +50,7 @@ public enum TrainingPlanner {
     return TrainingEstimate(
       parameterCount: trained.count,
       frozenCount: trained === model.parameters ? 0 : model.parameters.count,
+      packed: model.parameters.packedWeights,
       weightByteCount: weights - gradients, gradientByteCount: gradients,
       optimizerByteCount: fixed - weights, activationByteCount: device.memoryUse.peak - fixed,
       largestAllocation: device.largestAllocation,

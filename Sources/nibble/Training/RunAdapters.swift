@@ -13,7 +13,8 @@ extension LowRankAdapter {
       }
     self.init(
       rank: adapter.rank, alpha: adapter.alpha, dropout: adapter.dropout, targets: adapter.targets,
-      isRankStabilized: adapter.rslora, initialization: initialization, seed: UInt64(values.seed))
+      isRankStabilized: adapter.rslora, initialization: initialization,
+      base: PackedFormat(rawValue: adapter.base.rawValue), seed: UInt64(values.seed))
   }
 }
 

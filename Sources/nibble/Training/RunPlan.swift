@@ -113,7 +113,14 @@ struct RunPlan {
       + (model.adapter.map { " in adapters of rank \($0.rank)" } ?? "")
     return
       "\(model.architecture), \(model.layers) layers, \(model.modelDimension) wide, \(model.heads) heads\(dot)"
-      + "\(count)\(dot)fp32\(start)"
+      + "\(count)\(dot)\(packedText)fp32\(start)"
+  }
+
+  /// How frozen weights are stored, in front of what the others are.
+  private var packedText: String {
+    guard let base = model.adapter?.base else { return "" }
+    let bytes = Double(estimate.packed.byteCount) / Double(max(1, estimate.packed.count))
+    return "linear layers \(base.rawValue) (\(Numbers.fixed(bytes, decimals: 3)) bytes a weight), else "
   }
 
   private func dataText(_ dot: String) -> String {
@@ -171,7 +178,9 @@ struct RunPlan {
       "steps": isOpen ? .null : .integer(options.steps), "limit_s": JSONText(options.seconds),
       "seed": .integer(request.values.seed), "architecture": .string(model.architecture),
       "parameters": .integer(estimate.parameterCount),
-      "frozen_parameters": .integer(estimate.frozenCount), "vocabulary": .integer(model.vocabularySize),
+      "frozen_parameters": .integer(estimate.frozenCount),
+      "packed_parameters": .integer(estimate.packed.count),
+      "packed_bytes": .integer(estimate.packed.byteCount), "vocabulary": .integer(model.vocabularySize),
       "data": JSONText(request.values.data.name),
       "training_tokens": trainingTokens.map { .integer($0) } ?? .null,
       "validation_tokens": validationTokens.map { .integer($0) } ?? .null,

@@ -33,7 +33,7 @@ struct MergeVerb: Verb {
         "'\(output)' exists already", hints: ["choose another --output; nothing is overwritten"])
     }
     let target = try AtomicFolder(path: output)
-    let model = try folder.load(on: try call.open())
+    let model = try folder.load(on: try call.open(), unpacks: true)
     let count = model.parameters.trained.count
     model.parameters.adapters?.merge(into: model.parameters)
     try ModelFolder.write(model, to: target.temporaryPath)
