@@ -51,7 +51,8 @@ let package = Package(
     .executableTarget(
       name: "nibble",
       dependencies: [
-        "Engine", "Kernels", "Files", "Tokenizers", "Terminal", "Configuration", "BenchmarkReports",
+        "Engine", "Kernels", "Files", "NumberFormats", "Tokenizers", "Terminal", "Configuration",
+        "BenchmarkReports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict,
