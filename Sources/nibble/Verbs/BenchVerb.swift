@@ -7,6 +7,7 @@ struct BenchVerb: ParsableCommand {
     subcommands: [
       MatMulBench.self, AttentionBench.self, LinearAttentionBench.self, NormBench.self,
       CrossEntropyBench.self, OptimizerBench.self, ElementwiseBench.self, RoPEBench.self,
+      QuantizeBench.self,
       LayerPartBench.self, DecodeBench.self, CopyBench.self, LaunchBench.self,
       TrainBench.self, CurveBench.self,
     ])
