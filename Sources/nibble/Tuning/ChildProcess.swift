@@ -31,7 +31,11 @@ final class ChildProcess {
     posix_spawn_file_actions_adddup2(&actions, toChild[0], 0)
     posix_spawn_file_actions_adddup2(&actions, fromChild[1], 1)
     for descriptor in toChild + fromChild { posix_spawn_file_actions_addclose(&actions, descriptor) }
-    if !showsErrors { posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0) }
+    if !showsErrors {
+      posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+      // A child that crashes ends at once: nobody reads the report, which takes seconds and looks like hanging.
+      setenv("SWIFT_BACKTRACE", "enable=no", 1)
+    }
     var words = (["nibble"] + arguments).map { strdup($0) } + [nil]
     defer { for word in words { free(word) } }
     var started: pid_t = 0
