@@ -241,7 +241,6 @@ public final class Tape {
     guard isRecording else { return body(self, inputs) }
     let forward = Tape(on: device, isRecording: false)
     forward.observer = observer
-    forward.roundingObserver = roundingObserver
     forward.scopes = scopes
     let outputs = body(forward, inputs.map(\.detached)).map { watch($0) }
     records.append(
@@ -257,6 +256,8 @@ public final class Tape {
     guard cotangents.contains(where: { $0 != nil }) else { return }
     let inner = Tape(on: device, isRecording: true)
     inner.observer = observer
+    // Here and not in the first forward: each operand is told of once.
+    inner.roundingObserver = roundingObserver
     inner.scopes = segment.scopes
     let inputs = zip(segment.inputs, segment.inputVariables).map { $1 == nil ? $0 : inner.watch($0) }
     let outputs = segment.body(inner, inputs)

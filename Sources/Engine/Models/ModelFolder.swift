@@ -146,7 +146,8 @@ public struct ModelFolder {
     _ model: any LanguageModel, to folder: String, as type: SafetensorsType = .float32,
     shardByteCount: Int = 5_000_000_000,
   ) throws {
-    let configuration = model.configuration
+    var configuration = model.configuration
+    configuration.precision?.step = model.parameters.precision?.step ?? 0
     let architecture = try ArchitectureCatalogue.architecture(configuration.architecture)
     try JSON.object(configurationJSON(configuration, architecture, type)).write(to: folder + "/config.json")
     let device = model.parameters.device

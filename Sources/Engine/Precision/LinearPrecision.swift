@@ -18,6 +18,8 @@ public struct LinearPrecision: Sendable, Equatable {
   public var fullFrom: Int?
   /// Of stochastic rounding and of the signs of transforms.
   public var seed: UInt64
+  /// The training step that the weights stand at: behind ``fullFrom`` they are evaluated in single precision, too.
+  var step = 0
 
   public init(
     _ formats: LinearFormats, exclude: [String] = [], fullFirst: Int = 0, fullLast: Int = 0,
@@ -48,7 +50,7 @@ public struct LinearPrecision: Sendable, Equatable {
     }
     guard !rounded.isEmpty else { throw PrecisionError.nothingRounded }
     for weight in rounded { try checkTransforms(of: weight) }
-    let plan = PrecisionPlan(formats, seed: seed, fullFrom: fullFrom, on: store.device)
+    let plan = PrecisionPlan(formats, seed: seed, fullFrom: fullFrom, step: step, on: store.device)
     for weight in rounded { plan.apply(to: weight) }
     store.precision = plan
   }
@@ -103,6 +105,7 @@ extension LinearPrecision {
     json["full_first"] = .integer(Int64(fullFirst))
     json["full_last"] = .integer(Int64(fullLast))
     json["full_from_step"] = fullFrom.map { .integer(Int64($0)) } ?? .null
+    json["step"] = .integer(Int64(step))
     // As a text: JSON's numbers end at 2^53 in many readers.
     json["seed"] = .string(String(seed))
     return json
@@ -125,10 +128,12 @@ extension LinearPrecision {
     guard let number = UInt64(seed) else {
       throw ModelError.badValue(key: "seed", value: seed, expected: "a whole number", path: section.path)
     }
-    return LinearPrecision(
+    var precision = LinearPrecision(
       formats, exclude: try section.strings("exclude") ?? [],
       fullFirst: try section.optionalInteger("full_first") ?? 0,
       fullLast: try section.optionalInteger("full_last") ?? 0,
       fullFrom: try section.optionalInteger("full_from_step"), seed: number)
+    precision.step = try section.optionalInteger("step") ?? 0
+    return precision
   }
 }

@@ -12,12 +12,15 @@ public final class PrecisionPlan {
   /// Of the formats' Hadamard transforms, by size: on the device once, for a write in a step would wait.
   let transformSigns: [Int: Tensor]
   /// The step and micro-batch that is being made.
-  private var step = 0
+  private(set) var step: Int
   private var microBatch = 0
 
   /// - Parameters:
   ///   - fullFrom: The first step whose products are in single precision; nil for none.
-  public init(_ formats: LinearFormats, seed: UInt64, fullFrom: Int? = nil, on device: any OperationDevice) {
+  public init(
+    _ formats: LinearFormats, seed: UInt64, fullFrom: Int? = nil, step: Int = 0,
+    on device: any OperationDevice
+  ) {
     self.formats = formats
     let sizes = Set(LinearOperand.allCases.compactMap { formats[$0]?.hadamard })
     let rounding = LinearRounding(formats: formats, seed: seed)
@@ -25,6 +28,7 @@ public final class PrecisionPlan {
       uniqueKeysWithValues: sizes.map { ($0, Tensor(rounding.signs($0), shape: [$0], on: device)) })
     self.seed = seed
     self.fullFrom = fullFrom
+    self.step = step
   }
 
   /// Whether products are rounded at this step.

@@ -104,11 +104,29 @@ import Testing
     #expect(try loss(folder.load(on: device)) != rounded)
   }
 
-  @Test func whatRoundingDoesIsMeasured() throws {
+  @Test func whatEndedInSinglePrecisionIsEvaluatedInIt() throws {
+    let device = try DeviceCatalog.openForOperations("cpu")
+    let run = try TinyRun(on: device, steps: 4)
+    run.precision = LinearPrecision(try fp4(), fullFrom: 3)
+    run.options.checkpointInterval = 2
+    run.options.evaluationInterval = 2
+    let observer = RecordingObserver()
+    try run.train(observer)
+    for step in [2, 4] {
+      let windows = try EvaluationWindows(TinyRun.tokens().slice(500..<600), context: 8, rule: .everyToken)
+      let model = try ModelFolder(run.checkpoint(step)).load(on: device)
+      #expect(
+        try Evaluator(model, batch: 2, softcap: 0).run(windows) { _ in true }.loss
+          == observer.evaluations[step])
+    }
+  }
+
+  @Test(arguments: [false, true]) func whatRoundingDoesIsMeasured(recomputes: Bool) throws {
     let device = try DeviceCatalog.openForOperations("cpu")
     let run = try TinyRun(on: device, steps: 3)
     run.precision = LinearPrecision(try fp4())
     run.options.roundingInterval = 2
+    run.options.recomputesLayers = recomputes
     let observer = RecordingObserver()
     try run.train(observer)
     #expect(observer.steps.map { $0.rounding.isEmpty } == [false, true, false])
