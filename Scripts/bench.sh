@@ -19,7 +19,8 @@ for core in "${cores[@]}"; do
 done
 if [ -s .build/intel/vendors/intel.icd ]; then
   libraries=$(dirname "$(cat .build/intel/vendors/intel.icd)")
-  OCL_ICD_VENDORS=$PWD/.build/intel/vendors LD_LIBRARY_PATH=$libraries:${LD_LIBRARY_PATH:-} \
+  # OpenBLAS's threads that wait for work by turning would share a processor with Intel's: they sleep after 16 cycles.
+  OPENBLAS_THREAD_TIMEOUT=4 OCL_ICD_VENDORS=$PWD/.build/intel/vendors LD_LIBRARY_PATH=$libraries:${LD_LIBRARY_PATH:-} \
     OPENBLAS_CORETYPE=Haswell bench matmul --shapes all --device intel:0
 fi
 bench attention --time 512-4096*2 --width 64,128 --heads 8 --devices "$devices"

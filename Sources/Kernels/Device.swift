@@ -85,6 +85,8 @@ public protocol Device: AnyObject {
   func copy(_ source: Memory, to destination: Memory)
   /// Sets every byte to zero.
   func zero(_ memory: Memory)
+  /// Enqueues the same value for every element of a float32 memory.
+  func fill(_ memory: Memory, with value: Float)
   /// Waits for everything enqueued so far; throws the first failure since the last call.
   func finish() throws
 }

@@ -48,6 +48,9 @@ struct BenchmarkCheck: Sendable {
   struct Further: Sendable {
     let output: Int
     let elements: [Int]
+    /// Elements of a row where rows have sizes of their own, as means over a few tokens have beside those over thousands; nil
+    /// where all elements are of one size.
+    var rowLength: Int? = nil
     /// The values in both precisions, from the large problem's inputs and outputs.
     let values: @Sendable (_ inputs: [[Float]], _ outputs: [[Float]]) -> (truth: [Double], plain: [Double])
   }
@@ -61,12 +64,16 @@ struct BenchmarkCheck: Sendable {
     var got: [Double] = []
     var truth: [Double] = []
     var plain: [Double] = []
+    var rowLength: Int?
 
     mutating func append(_ got: [Double], _ truth: [Double], _ plain: [Double]) {
       self.got += got
       self.truth += truth
       self.plain += plain
     }
+
+    var error: Double { relativeError(got, truth, rowLength: rowLength) }
+    var plainError: Double { relativeError(plain, truth, rowLength: rowLength) }
   }
 
   func compare(_ outputs: [[Float]], inputs: [[Float]]) throws -> BenchmarkRow.Verification {
@@ -88,7 +95,7 @@ struct BenchmarkCheck: Sendable {
     }
     for item in further {
       let values = item.values(inputs, outputs)
-      comparisons[item.output, default: Comparison()].append(
+      comparisons[item.output, default: Comparison(rowLength: item.rowLength)].append(
         item.elements.map { Double(outputs[item.output][$0]) }, values.truth, values.plain)
     }
     return verdict(comparisons)
@@ -97,9 +104,8 @@ struct BenchmarkCheck: Sendable {
   private func verdict(_ comparisons: [Int: Comparison]) -> BenchmarkRow.Verification {
     var worst = 0.0
     for (output, comparison) in comparisons.sorted(by: { $0.key < $1.key }) {
-      let error = relativeError(comparison.got, comparison.truth)
-      let allowed = OperationCheck.tolerance(
-        plainError: relativeError(comparison.plain, comparison.truth), factor: factor)
+      let error = comparison.error
+      let allowed = OperationCheck.tolerance(plainError: comparison.plainError, factor: factor)
       guard allowed.isFinite, error <= allowed else {
         return .failed(reason: "output \(output): error \(error) is above \(allowed)")
       }

@@ -180,6 +180,7 @@ extension KernelBenchmark {
       let mixer = try ComposedMixer(problem, isWhole: true, on: device)
       try device.finish()
       return PreparedBenchmark(
+        cost: try cost(of: problem, on: device.description),
         tokens: problem.batch * (isDecoding ? 1 : problem.time),
         run: {
           _ = mixer.run()
@@ -187,6 +188,17 @@ extension KernelBenchmark {
         },
         verify: { try check(problem).compare(mixer.run().map { try $0.floats(on: device) }, inputs: []) })
     }
+  }
+
+  /// What the operations count as their work, one by one.
+  private static func cost(of problem: ComposedMixerProblem, on description: DeviceDescription) throws -> Cost
+  {
+    let device = PlanningDevice(for: description)
+    let mixer = try ComposedMixer(problem, isWhole: true, on: device)
+    // States of the tokens before are made when the mixer is.
+    let before = device.total
+    _ = mixer.run()
+    return Cost(flops: device.total.flops - before.flops, bytes: device.total.bytes - before.bytes)
   }
 
   /// One whole head by the definitions of the operations.
@@ -200,9 +212,10 @@ extension KernelBenchmark {
     let time = problem.pass == .decode ? 1 : problem.time
     var check = BenchmarkCheck([], factor: problem.pass == .step ? 3 : 2)
     check.further = problem.resultWidths.enumerated().map { output, width in
-      .init(output: output, elements: problem.elements(0..<time, of: time, width: width)) { _, _ in
-        (truth[output], plain[output])
-      }
+      // Means over one token and over thousands differ in size.
+      .init(
+        output: output, elements: problem.elements(0..<time, of: time, width: width), rowLength: width
+      ) { _, _ in (truth[output], plain[output]) }
     }
     return check
   }

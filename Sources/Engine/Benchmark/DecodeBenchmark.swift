@@ -55,22 +55,27 @@ private final class DecodingStep {
     }
     model = try architecture.makeModel(configuration, store)
     cache = DecodingCache(for: configuration, capacity: context + 1, on: device)
-    for (layer, stored) in cache.layers.enumerated() {
-      guard let stored else { continue }
-      for (name, tensor) in [("key", stored.key), ("value", stored.value)] {
+    let tape = Tape(on: device, isRecording: false)
+    for (layer, rows) in configuration.cachedRows.enumerated() {
+      guard let rows else { continue }
+      func random(_ name: String, _ heads: Int, _ width: Int) -> Tensor {
+        let shape: Shape = [1, context, heads, width]
         let values = BenchmarkValues.make(
-          .normal(deviation: 0.5), count: tensor.shape.count, stream: "\(name) \(layer)")
-        device.write(values, to: tensor.memory)
+          .normal(deviation: 0.5), count: shape.count, stream: "\(name) \(layer)")
+        return Tensor(values, shape: shape, on: device)
       }
+      _ = cache.append(
+        key: random("key", rows.keyHeads, rows.keyWidth),
+        value: random("value", rows.valueHeads, rows.valueWidth), layer: layer, tape)
     }
     cache.advance(by: context)
   }
 
-  /// Logits of the token after the cached ones; the cache does not advance, so that every execution is the same.
+  /// Logits of the token after the cached ones, in a branch of the cache: every execution is the same.
   func logits() -> Tensor {
     let tape = Tape(on: device, isRecording: false)
     let ids = Tensor([Self.token], shape: [1, 1], on: device)
-    let states = model.hiddenStates(ids, ForwardContext(tape: tape, cache: cache))
+    let states = model.hiddenStates(ids, ForwardContext(tape: tape, cache: cache.branch()))
     return tape.linear(
       states.reshaped(to: [1, model.configuration.modelDimension]), weight: model.head.value)
   }

@@ -30,14 +30,20 @@ extension LinearAttentionProblem {
 
   /// Some columns of one head, the same in every run.
   private func check(_ head: CheckedHead) -> BenchmarkCheck {
-    let places =
-      pass == .backward
-      ? gradients.map { head.elements(of: $0, size, tokens: 0..<time) }
-      : [head.elements(of: RecurrenceOperand("output", .value), size, tokens: 0..<time), head.state(size)]
+    let output = RecurrenceOperand("output", .value)
+    let results = pass == .backward ? gradients : [output]
     let reference = CheckedHeadReference(self, head)
     var check = BenchmarkCheck([], factor: pass == .backward ? 3 : 2)
-    check.further = places.enumerated().map { output, elements in
-      .init(output: output, elements: elements) { inputs, _ in reference.values(of: output, inputs) }
+    check.further = results.enumerated().map { output, result in
+      let isWhole = result.extent == .row
+      return .init(
+        output: output, elements: head.elements(of: result, size, tokens: 0..<time),
+        rowLength: isWhole ? width : nil
+      ) { inputs, _ in reference.values(of: output, inputs) }
+    }
+    if pass != .backward {
+      check.further.append(
+        .init(output: 1, elements: head.state(size)) { inputs, _ in reference.values(of: 1, inputs) })
     }
     return check
   }

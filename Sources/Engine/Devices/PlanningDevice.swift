@@ -34,6 +34,7 @@ public final class PlanningDevice: OperationDevice {
 
   public func copy(_ source: Memory, to destination: Memory) {}
   public func zero(_ memory: Memory) {}
+  public func fill(_ memory: Memory, with value: Float) {}
   public func finish() throws { try failure.throwIfSet() }
 
   public func execute(_ operation: some Operation, _ inputs: [Tensor], _ outputs: [Tensor]) throws {

@@ -59,6 +59,10 @@ public final class ReferenceDevice<Scalar: ReferenceScalar>: OperationDevice {
     (memory as? ReferenceMemory<Scalar>)?.replace([Scalar](repeating: 0, count: memory.count))
   }
 
+  public func fill(_ memory: Memory, with value: Float) {
+    (memory as? ReferenceMemory<Scalar>)?.replace([Scalar](repeating: Scalar(value), count: memory.count))
+  }
+
   public func finish() throws { try failure.throwIfSet() }
 
   public func execute(_ operation: some Operation, _ inputs: [Tensor], _ outputs: [Tensor]) throws {

@@ -46,6 +46,8 @@ struct CachedRows: Hashable {
   let keyWidth: Int
   let valueHeads: Int
   let valueWidth: Int
+  /// Tokens that a query sees, itself included; nil sees all.
+  let window: Int?
 }
 
 /// Sizes of one layer.

@@ -118,15 +118,15 @@ extension ModelConfiguration {
   }
 
   /// Whether generation keeps something of every token in some layer.
-  public var keepsTokens: Bool { cachedRows.contains { $0 != nil } }
+  public var keepsTokens: Bool { cachedRows.contains { $0 != nil && $0?.window == nil } }
 
-  /// Per layer: what generation keeps of every token; nil for states of a constant size.
+  /// Per layer: what generation keeps of tokens; nil for states of a constant size.
   var cachedRows: [CachedRows?] {
     mixers.kinds.enumerated().map { layer, name in
       guard let mixer = MixerCatalogue.mixer(name) else {
         return CachedRows(
           keyHeads: keyValueHeads, keyWidth: headDimension, valueHeads: keyValueHeads,
-          valueWidth: headDimension)
+          valueWidth: headDimension, window: windows[layer])
       }
       return mixer.cachedRows(MixerShape(self, layer: layer))
     }

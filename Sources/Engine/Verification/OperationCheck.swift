@@ -121,18 +121,28 @@ public struct OperationCheck {
 }
 
 /// Largest difference, each relative to the element's own size plus the root mean square of all.
-public func relativeError(_ got: [Double], _ want: [Double]) -> Double {
+///
+/// - Parameter rowLength: Elements of a row where rows differ in size: what is added is the root mean square of the element's
+///   row, where that is the larger one.
+public func relativeError(_ got: [Double], _ want: [Double], rowLength: Int? = nil) -> Double {
   guard got.count == want.count else { return .infinity }
   guard !want.isEmpty else { return 0 }
-  let meanSquare = want.reduce(0) { $0 + ($1.isFinite ? $1 * $1 : 0) } / Double(want.count)
-  let scale = max(meanSquare.squareRoot(), Double.leastNormalMagnitude)
+  let common = max(rootMeanSquare(want[...]), Double.leastNormalMagnitude)
   var worst = 0.0
-  for (g, w) in zip(got, want) where g != w {
-    if w.isNaN && g.isNaN { continue }
-    let error = abs(g - w) / (abs(w) + scale)
-    if !(error <= worst) { worst = error.isNaN ? .infinity : error }
+  for start in stride(from: 0, to: want.count, by: rowLength ?? want.count) {
+    let row = start..<min(start + (rowLength ?? want.count), want.count)
+    let scale = rowLength == nil ? common : max(common, rootMeanSquare(want[row]))
+    for index in row where got[index] != want[index] {
+      if want[index].isNaN && got[index].isNaN { continue }
+      let error = abs(got[index] - want[index]) / (abs(want[index]) + scale)
+      if !(error <= worst) { worst = error.isNaN ? .infinity : error }
+    }
   }
   return worst
+}
+
+private func rootMeanSquare(_ values: ArraySlice<Double>) -> Double {
+  (values.reduce(0) { $0 + ($1.isFinite ? $1 * $1 : 0) } / Double(values.count)).squareRoot()
 }
 
 /// Outputs and gradients of a sample on one device, as doubles.

@@ -92,6 +92,11 @@ public final class HostDevice: Device {
     memset(pointer, 0, memory.byteCount)
   }
 
+  public func fill(_ memory: Memory, with value: Float) {
+    guard let elements = HostArray<Float>(memory) else { return }
+    elements.pointer.update(repeating: value, count: elements.count)
+  }
+
   public func finish() throws { try failure.throwIfSet() }
 }
 

@@ -181,11 +181,19 @@ public final class OpenCLDevice: Device {
     if status != CL_SUCCESS { latch("clEnqueueCopyBuffer", status) }
   }
 
-  public func zero(_ memory: Memory) {
+  public func zero(_ memory: Memory) { fill(memory, pattern: UInt8(0)) }
+
+  public func fill(_ memory: Memory, with value: Float) {
+    precondition(memory.element == .float32, "a fill of \(memory.element)")
+    fill(memory, pattern: value)
+  }
+
+  private func fill(_ memory: Memory, pattern: some BitwiseCopyable) {
     guard !failure.isSet, memory.count > 0, let handle = (memory as? OpenCLMemory)?.handle else { return }
-    var pattern: UInt8 = 0
-    let status = transfer("fill") {
-      clEnqueueFillBuffer(queue, handle, &pattern, 1, 0, memory.byteCount, 0, nil, $0)
+    let status = withUnsafeBytes(of: pattern) { bytes in
+      transfer("fill") {
+        clEnqueueFillBuffer(queue, handle, bytes.baseAddress, bytes.count, 0, memory.byteCount, 0, nil, $0)
+      }
     }
     if status != CL_SUCCESS { latch("clEnqueueFillBuffer", status) }
   }

@@ -1,6 +1,7 @@
-import Engine
 import Kernels
 import Testing
+
+@testable import Engine
 
 /// Cached decoding against the full forward.
 @Suite(.serialized, .exclusiveDevices) struct DecodingTests {
@@ -45,6 +46,57 @@ import Testing
         return rows
       }
       #expect(results[0] == results[1] && results[1] == results[2])
+    }
+  }
+
+  private static let sliding = TinyModel.hybrid([MixerSettings.sliding, "gated_delta", MixerSettings.sliding])
+
+  /// 600 tokens move a window of 3 several times; pieces longer than its memory included.
+  @Test(arguments: [
+    [Int](repeating: 1, count: 600), [250, 1, 1, 300, 2] + [Int](repeating: 1, count: 46), [600],
+  ])
+  func behindAWindowMemoryIsConstant(chunks: [Int]) throws {
+    let ids = TinyTokens.ids(600)
+    #expect(!Self.sliding.keepsTokens)
+    for device in try TestDevices.all() {
+      let model = try TinyModel.make(Self.sliding, on: device)
+      let cache = DecodingCache(for: model.configuration, capacity: 2, on: device)
+      #expect(!cache.isBounded)
+      var rows: [[Float]] = []
+      var largest = 0
+      for count in chunks {
+        let start = cache.count
+        rows += try model.logits([Array(ids[start..<start + count])], cache: cache)
+        cache.advance(by: count)
+        largest = max(largest, cache.byteCount)
+      }
+      let difference = largestDifference(rows, try model.logits([ids]))
+      #expect(difference < 1e-4, "\(device.description.name) in \(chunks.count) pieces")
+      if chunks.allSatisfy({ $0 == 1 }) {
+        let early = DecodingCache(for: model.configuration, capacity: 2, on: device)
+        _ = try model.logits([Array(ids.prefix(200))], cache: early)
+        #expect(largest <= early.byteCount)
+      }
+    }
+  }
+
+  /// Both branches append to the same memory until one of them moves its window.
+  @Test func aBranchReadsWhatItsOtherMovedAway() throws {
+    let ids = TinyTokens.ids(400)
+    for device in try TestDevices.all() {
+      let model = try TinyModel.make(Self.sliding, on: device)
+      let cache = DecodingCache(for: model.configuration, capacity: 2, on: device)
+      func read(_ range: Range<Int>, _ cache: DecodingCache) throws -> [[Float]] {
+        try range.map { position in
+          defer { cache.advance(by: 1) }
+          return try model.logits([[ids[position]]], cache: cache)[0]
+        }
+      }
+      _ = try read(0..<100, cache)
+      let branch = cache.branch()
+      let far = try read(100..<400, branch)
+      let near = try read(100..<110, cache)
+      #expect(Array(far.prefix(10)) == near, "\(device.description.name)")
     }
   }
 }

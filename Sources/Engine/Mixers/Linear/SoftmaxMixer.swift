@@ -10,7 +10,7 @@ struct SoftmaxMixer: LinearMixerKind {
   static func cachedRows(_ shape: MixerShape) -> CachedRows? {
     CachedRows(
       keyHeads: shape.keyHeads, keyWidth: shape.keyWidth, valueHeads: shape.heads,
-      valueWidth: shape.valueWidth)
+      valueWidth: shape.valueWidth, window: shape.window)
   }
 
   static func problems(_ shape: MixerShape) -> [String] {

@@ -68,6 +68,16 @@ private struct Flow {
   let key: Tensor
   let epsilon: Double
   let documents: Tensor?
+  /// Ones in the shapes of queries and keys: dotted with a row they add it up.
+  private let queryOnes: Tensor
+  private let keyOnes: Tensor
+
+  init(tape: Tape, query: Tensor, key: Tensor, epsilon: Double, documents: Tensor?) {
+    (self.tape, self.query, self.key) = (tape, query, key)
+    (self.epsilon, self.documents) = (epsilon, documents)
+    queryOnes = tape.filled(query.shape, with: 1)
+    keyOnes = key.shape == query.shape ? queryOnes : tape.filled(key.shape, with: 1)
+  }
 
   // MARK: Causal
 
@@ -106,10 +116,10 @@ private struct Flow {
 
   func full(_ value: Tensor) -> Tensor {
     let (time, keyTime) = (query.shape[1], key.shape[1])
-    let queryOnes = tape.filled(Shape(Array(query.shape.dimensions.dropLast()) + [1]), with: 1)
-    let keyOnes = tape.filled(Shape(Array(key.shape.dimensions.dropLast()) + [1]), with: 1)
-    let incoming = pointwise([total(query, key, keyOnes)]) { 1 / $0[0] }
-    let outgoing = pointwise([total(key, query, queryOnes)]) { 1 / $0[0] }
+    let queryOne = tape.filled(Shape(Array(query.shape.dimensions.dropLast()) + [1]), with: 1)
+    let keyOne = tape.filled(Shape(Array(key.shape.dimensions.dropLast()) + [1]), with: 1)
+    let incoming = pointwise([total(query, key, keyOne)]) { 1 / $0[0] }
+    let outgoing = pointwise([total(key, query, queryOne)]) { 1 / $0[0] }
     let sink = total(query, key, outgoing)
     let source = pointwise([total(key, query, incoming)]) { values in
       values[0].minimum(values[0].constant(1)).maximum(values[0].constant(-1))
@@ -145,7 +155,8 @@ private struct Flow {
 
   /// `sum + e (sum over the row)`: what the epsilon behind a sum adds to its product with the row.
   private func plusEpsilon(_ sums: Tensor, _ row: Tensor) -> Tensor {
-    let rows = tape.rowDots(row, tape.filled(row.shape, with: 1)).reshaped(to: sums.shape)
+    let ones = row.shape == queryOnes.shape ? queryOnes : keyOnes
+    let rows = tape.rowDots(row, ones).reshaped(to: sums.shape)
     return pointwise([sums, rows]) { $0[0] + $0[1] * epsilon }
   }
 

@@ -93,8 +93,8 @@ extension Tape {
 
   /// A tensor of equal values without a gradient.
   func filled(_ shape: Shape, with value: Float) -> Tensor {
-    let one = Tensor(device.allocate(1, of: .float32), shape: [1])
-    device.writeSmall([value], to: one.memory)
-    return apply(RepeatRow(rows: shape.count), [one])[0].reshaped(to: shape)
+    let result = Tensor(device.allocate(shape.count, of: .float32), shape: shape)
+    device.fill(result.memory, with: value)
+    return result
   }
 }
