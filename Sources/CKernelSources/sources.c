@@ -129,6 +129,9 @@ static const char rope_text[] = {
 static const char unpack_blocks_text[] = {
 #embed "../../kernels/unpack_blocks.cl"
 };
+static const char uniform_text[] = {
+#embed "../../kernels/uniform.cl"
+};
 static const char dropout_text[] = {
 #embed "../../kernels/dropout.cl"
 };
@@ -258,6 +261,7 @@ static const struct {
     {"norm", norm_text, sizeof norm_text},
     {"rope", rope_text, sizeof rope_text},
     {"unpack_blocks", unpack_blocks_text, sizeof unpack_blocks_text},
+    {"uniform", uniform_text, sizeof uniform_text},
     {"dropout", dropout_text, sizeof dropout_text},
     {"embedding", embedding_text, sizeof embedding_text},
     {"cross_entropy", cross_entropy_text, sizeof cross_entropy_text},

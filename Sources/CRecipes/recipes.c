@@ -33,6 +33,12 @@ static const char int8[] = {
 static const char int4[] = {
 #embed "../../recipes/int4.yaml"
 };
+static const char qat_int4[] = {
+#embed "../../recipes/qat-int4.yaml"
+};
+static const char qat_int2[] = {
+#embed "../../recipes/qat-int2.yaml"
+};
 
 static const struct {
   const char *name, *text;
@@ -48,6 +54,8 @@ static const struct {
     {"ue5m3-fp4", ue5m3_fp4, sizeof ue5m3_fp4},
     {"int8", int8, sizeof int8},
     {"int4", int4, sizeof int4},
+    {"qat-int4", qat_int4, sizeof qat_int4},
+    {"qat-int2", qat_int2, sizeof qat_int2},
 };
 
 static int is_inside(long index) { return index >= 0 && index < nibble_recipe_count(); }

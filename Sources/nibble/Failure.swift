@@ -55,7 +55,8 @@ struct Failure: UserError {
     case let error as TokenizerError: code(of: error)
     case let error as TrainingError: code(of: error)
     case is JSONError, is SafetensorsError, is ShardError, is EventFileError: .invalidInput
-    case is AdapterError, is DataError, is FixtureError, is PrecisionError, is RotaryError, is ShapeError:
+    case is AdapterError, is DataError, is ExportError, is FixtureError, is PrecisionError, is RotaryError,
+      is ShapeError:
       .invalidInput
     case is GenerationError, is BenchmarkError: .failed
     default: nil

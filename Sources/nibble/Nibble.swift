@@ -11,7 +11,7 @@ struct Nibble: ParsableCommand {
     abstract: "Train language models on any OpenCL device.",
     version: Program.version,
     subcommands: [
-      TrainVerb.self, SweepVerb.self, GenerateVerb.self, MergeVerb.self, TokenizerVerb.self,
+      TrainVerb.self, SweepVerb.self, GenerateVerb.self, MergeVerb.self, ExportVerb.self, TokenizerVerb.self,
       EvalVerb.self, BenchVerb.self, TuneVerb.self, TuningWorker.self, VerifyVerb.self,
       DevicesVerb.self, InspectVerb.self, ConfigVerb.self, CompletionsVerb.self,
     ],

@@ -31,6 +31,8 @@ import Testing
     "fp8_tensor rule=floor", "mxfp4 tensor=448", "nvfp4 tensor=-1", "mxfp4 rounding=up", "mxfp4 hadamard=24",
     "mxfp4 hadamard=256", "mxfp4 size=3", "ue4m3", "fp8_tensor hadamard=32", "fp8_block hadamard=128",
     "mxfp4 block=24 hadamard=16", "bf16 block=32", "nvfp4 block=tensor",
+    "mxfp4 scale=lsq", "int4 block=16x16 scale=lsq", "int4 block=64 scale=statsq rounding=stochastic",
+    "int4_restricted block=64 scale=lsq", "int4 block=64 scale=lsq hadamard=64",
   ])
   func textsThatAreNoFormatAreRefusedWithAHint(text: String) {
     #expect {

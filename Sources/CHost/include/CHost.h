@@ -55,6 +55,25 @@ float nibble_row_maximum(const float *_Nonnull s, long count);
 float nibble_row_exponentials(float *_Nonnull s, long count, float maximum);
 /// x[j] *= factor
 void nibble_row_scale(float *_Nonnull x, long count, float factor);
+/// Levels of a grid: codes from `smallest` to `largest` stand for (code + offset) times a scale.
+typedef struct {
+  float smallest, largest, offset;
+} nibble_uniform_grid;
+
+/// What becomes of `count` numbers with one scale.
+void nibble_uniform_values(const float *_Nonnull x, float *_Nonnull y, long count, float scale,
+                           const nibble_uniform_grid *_Nonnull grid);
+/// Their codes.
+void nibble_uniform_codes(const float *_Nonnull x, float *_Nonnull y, long count, float scale,
+                          const nibble_uniform_grid *_Nonnull grid);
+/// 1 where a threshold between two codes is within `radius` steps, else 0.
+void nibble_uniform_near(const float *_Nonnull x, float *_Nonnull y, long count, float scale,
+                         const nibble_uniform_grid *_Nonnull grid, float radius);
+/// The gradient of the values, offset 0; returns that of the scale.
+float nibble_uniform_gradient(const float *_Nonnull x, const float *_Nonnull dy, float *_Nonnull dx, long count,
+                              float scale, const nibble_uniform_grid *_Nonnull grid);
+/// sum of |x[j]|, in a fixed order
+float nibble_sum_of_magnitudes(const float *_Nonnull x, long count);
 /// sum of a[j] * b[j], in a fixed order
 float nibble_dot(const float *_Nonnull a, const float *_Nonnull b, long count);
 /// dp[j] = p[j] * (dp[j] - delta), times the soft cap's slope where `capped` scores are given

@@ -27,6 +27,15 @@ extension Checks {
         "adapter.base \(configuration.adapter.base.rawValue) holds the weights in four bits already: products with them"
           + " are not rounded again", "adapter.base=fp32, or leave out the precision keys")
     }
+    if configuration.adapter.rank > 0,
+      [formats.fpropWeight, formats.fpropInput].contains(where: { $0?.scaleSource == .learned })
+    {
+      add(
+        ["precision.fprop_weight", "adapter.rank"],
+        "scale=lsq trains scales beside the weights, but adapters leave all that is there as it is",
+        "scale=statsq or fp32, or adapter.rank=0")
+    }
+    checkUniformWeights(formats)
     let layers = configuration.model.layers
     if precision.fullFirst + precision.fullLast >= layers, !formats.isFull {
       add(
@@ -34,6 +43,35 @@ extension Checks {
         "precision.full_first \(precision.fullFirst) and precision.full_last \(precision.fullLast) leave none of"
           + " \(layers) layers to round",
         "their sum must be below model.layers")
+    }
+  }
+
+  /// What only codes of weights under learned or statistical scales have.
+  private mutating func checkUniformWeights(_ formats: LinearFormats) {
+    let precision = configuration.precision
+    if formats.fpropWeight?.uniformGrid == nil {
+      for key in ["oscillation_every", "anneal_steps"].map({ "precision." + $0 }) where isChanged(key) {
+        add(
+          [key, "precision.fprop_weight"],
+          "\(key) has no effect: weights have no learned or statistical scales",
+          "precision.recipe=qat-int4 or qat-int2, or scale=lsq or statsq in precision.fprop_weight")
+      }
+    }
+    if precision.annealSteps == 0, isChanged("precision.anneal_radius") {
+      add(
+        ["precision.anneal_radius"],
+        "precision.anneal_radius has no effect: precision.anneal_steps is 0", "set precision.anneal_steps")
+    }
+    if precision.annealSteps > 0, precision.fullSteps > 0 {
+      add(
+        ["precision.anneal_steps", "precision.full_steps"],
+        "precision.anneal_steps settles codes in the last steps, which precision.full_steps takes in single precision",
+        "leave one of them out")
+    }
+    if configuration.adapter.rank > 0, precision.annealSteps > 0 || precision.oscillationEvery > 0 {
+      add(
+        ["precision.anneal_steps", "precision.oscillation_every", "adapter.rank"],
+        "adapters leave the weights as they are: their codes neither oscillate nor settle", "adapter.rank=0")
     }
   }
 

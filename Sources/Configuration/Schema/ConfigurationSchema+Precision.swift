@@ -38,5 +38,16 @@ extension ConfigurationSchema {
       observes: true,
       "Steps between measurements of rounding (error, underflow, saturation, bias) in metrics.jsonl, 0 for none."
     ),
+    ConfigurationKey(
+      "precision.oscillation_every", \.precision.oscillationEvery, unit: "steps", range: .within(0, 1e9),
+      observes: true,
+      "Steps between reports of weights whose codes go back and forth (scale=lsq or statsq) in metrics.jsonl, 0 for none."
+    ),
+    ConfigurationKey(
+      "precision.anneal_steps", \.precision.annealSteps, unit: "steps", range: .within(0, 1e9),
+      "Last steps in which only weights near a threshold between two codes move, so that they settle."),
+    ConfigurationKey(
+      "precision.anneal_radius", \.precision.annealRadius, range: .within(0, 0.5),
+      "How near to a threshold, in steps between two levels."),
   ]
 }

@@ -28,6 +28,12 @@ public struct PrecisionSettings: Sendable, Equatable {
   public var fullSteps = 0.0
   /// Steps between measurements of what rounding does; 0 for none.
   public var measureEvery = 0
+  /// Steps between reports of oscillating weights; 0 for none.
+  public var oscillationEvery = 0
+  /// Last steps in which only weights near a threshold move.
+  public var annealSteps = 0
+  /// How near, in steps between two levels.
+  public var annealRadius = 0.005
 
   /// The defaults.
   public init() {}

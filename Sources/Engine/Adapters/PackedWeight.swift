@@ -15,9 +15,7 @@ public enum PackedFormat: String, Sendable, CaseIterable {
 
 /// A frozen weight of four bits a number, on its device.
 struct PackedWeight {
-  let format: PackedFormat
-  private let rows: Int
-  private let columns: Int
+  let unpacking: UnpackBlocks
   /// Operands of ``UnpackBlocks``.
   let operands: [Tensor]
 
@@ -29,9 +27,15 @@ struct PackedWeight {
   /// - Parameter shape: Of two axes; of ``PackedFormat/mxfp4`` the second is a multiple of 32.
   init(_ values: [Float], shape: Shape, format: PackedFormat, on device: any OperationDevice) {
     let blocks = Self.blocks(values, shape, format)
-    (self.format, rows, columns) = (format, shape[0], shape[1])
-    let bytes = NibbleOrder.lowFirst.pack(blocks.codes) + blocks.scales
-    let tables = blocks.tables + blocks.groups
+    self.init(
+      UnpackBlocks(rows: shape[0], columns: shape[1], blockSize: format.blockSize),
+      bytes: NibbleOrder.lowFirst.pack(blocks.codes) + blocks.scales, tables: blocks.tables + blocks.groups,
+      on: device)
+  }
+
+  /// - Parameters: The operands of `unpacking`.
+  init(_ unpacking: UnpackBlocks, bytes: [UInt8], tables: [Float], on device: any OperationDevice) {
+    self.unpacking = unpacking
     operands = [
       Tensor(bytes, shape: [bytes.count], on: device), Tensor(tables, shape: [tables.count], on: device),
     ]
@@ -39,15 +43,12 @@ struct PackedWeight {
 
   /// Memory without values, for plans.
   init(shape: Shape, format: PackedFormat, on device: any OperationDevice) {
-    (self.format, rows, columns) = (format, shape[0], shape[1])
-    let unpacking = UnpackBlocks(rows: rows, columns: columns, blockSize: format.blockSize)
+    unpacking = UnpackBlocks(rows: shape[0], columns: shape[1], blockSize: format.blockSize)
     operands = [
       Tensor(device.allocate(unpacking.byteCount, of: .uint8), shape: [unpacking.byteCount]),
       Tensor(device.allocate(unpacking.tableCount, of: .float32), shape: [unpacking.tableCount]),
     ]
   }
-
-  var unpacking: UnpackBlocks { UnpackBlocks(rows: rows, columns: columns, blockSize: format.blockSize) }
 
   /// The values that a weight has once it is packed.
   static func rounded(_ values: [Float], shape: Shape, format: PackedFormat) -> [Float] {

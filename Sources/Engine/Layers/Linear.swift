@@ -32,7 +32,8 @@ struct Linear {
     }
     tape.transformSigns = precision.transformSigns
     let y = tape.roundedLinear(
-      x, weight: tape.parameter(weight), bias: bias, rounding, weightIsTransposed: isTransposed)
+      x, weight: tape.parameter(weight), bias: bias, rounding, weightIsTransposed: isTransposed,
+      scales: precision.scales(for: x, tape))
     return activation.map { tape.activation($0, y) } ?? y
   }
 }

@@ -11,6 +11,8 @@ public struct ModelFolder {
   public let architecture: any Architecture.Type
   /// The adapters that the folder holds; nil where it holds the model itself.
   public let adapter: AdapterFolder?
+  /// How the weights are quantized; nil for floats.
+  public let compression: CompressedTensors?
 
   /// Reads and checks config.json; weights are not touched.
   ///
@@ -40,6 +42,9 @@ public struct ModelFolder {
     architecture = try ArchitectureCatalogue.architecture(modelType)
     var configuration = try architecture.configuration(from: reader)
     configuration.precision = try LinearPrecision.read(from: reader)
+    compression = try CompressedTensors.read(from: reader)
+    // What is written from it has floats.
+    configuration.source[CompressedTensors.key] = nil
     let problems = configuration.problems
     guard problems.isEmpty else { throw ModelError.impossible(path: file, problems: problems) }
     let generation = resolved + "/generation_config.json"
@@ -61,6 +66,7 @@ public struct ModelFolder {
     configuration = base.configuration
     configuration.adapter = adapter.settings
     architecture = base.architecture
+    compression = base.compression
     self.adapter = adapter
   }
 
@@ -87,19 +93,39 @@ public struct ModelFolder {
     on device: any OperationDevice, trains: Bool = false, unpacks: Bool = false,
   ) throws -> any LanguageModel {
     let tensors = try ShardedTensors(folder: weightsPath)
-    let specifications = architecture.parameters(of: configuration)
-    let places = try locate(specifications, in: tensors)
+    let scales = try LinearPrecision.scales(of: configuration, architecture, on: device)
+    let specifications = architecture.parameters(of: configuration) + scales
+    let compressed = try compression.map {
+      try CompressedWeights($0, configuration, architecture, in: tensors, path: weightsPath, on: device)
+    }
+    let places = try locate(
+      specifications, in: tensors, optional: Set(scales.map(\.name)), compressed: compressed)
     let packing = try WeightPacking(configuration, architecture, on: device)
+    let isTrained = trains && configuration.adapter == nil
+    // Rounded inputs, and what is packed otherwise or trained, need floats.
+    let staysPacked =
+      isTrained || unpacks || !packing.names.isEmpty || configuration.precision != nil
+      ? [] : compressed?.packable ?? []
     let store = ParameterStore(
-      specifications, on: device, trains: trains && configuration.adapter == nil,
-      packed: unpacks ? [] : packing.names)
+      specifications, on: device, trains: isTrained,
+      packed: unpacks ? [] : packing.names.union(staysPacked))
     for parameter in store.parameters {
-      guard let place = places[parameter.name] else { continue }
-      try packing.write(tensors.floats(place), to: parameter, on: device, unpacks: unpacks)
+      if let compressed, compressed.names.contains(parameter.name) {
+        guard !staysPacked.contains(parameter.name) else {
+          let weight = try compressed.weight(parameter.name, shape: parameter.shape)
+          parameter.packed = PackedWeight(weight, on: device)
+          continue
+        }
+        let values = try compressed.values(parameter.name, shape: parameter.shape)
+        packing.write(values, to: parameter, on: device, unpacks: unpacks)
+      } else if let place = places[parameter.name] {
+        try packing.write(tensors.floats(place), to: parameter, on: device, unpacks: unpacks)
+      }
     }
     try device.finish()
     try configuration.precision?.apply(to: store)
     let model = try architecture.makeModel(configuration, store)
+    configuration.precision?.initialize(Set(scales.map(\.name)).subtracting(places.keys), in: store)
     try addAdapters(to: store, trains: trains)
     return model
   }
@@ -113,14 +139,18 @@ public struct ModelFolder {
   }
 
   /// Name in the file by name of the parameter; checks that nothing is missing, misshapen or left over.
+  ///
+  /// - Parameter optional: Parameters that a file need not have.
   private func locate(
-    _ specifications: [ParameterSpecification], in tensors: ShardedTensors,
+    _ specifications: [ParameterSpecification], in tensors: ShardedTensors, optional: Set<String>,
+    compressed: CompressedWeights?,
   ) throws -> [String: String] {
     let found = tensors.entries.map(\.name)
     var places: [String: String] = [:]
-    for specification in specifications {
+    for specification in specifications where compressed?.names.contains(specification.name) != true {
       let spellings = [specification.name] + architecture.alternativeNames(of: specification.name)
       guard let name = spellings.first(where: { tensors.contains($0) }) else {
+        if optional.contains(specification.name) { continue }
         throw ModelError.missingTensor(name: specification.name, path: weightsPath, found: found)
       }
       let shape = try tensors.entry(name).shape
@@ -131,8 +161,12 @@ public struct ModelFolder {
       places[specification.name] = name
     }
     // A tied head may be stored once more; it is the embedding.
-    let used = Set(places.values).union(configuration.tiesEmbeddings ? ["lm_head.weight"] : [])
-    let unexpected = found.filter { !used.contains($0) && !architecture.isIgnorable($0) }
+    let used = Set(places.values).union(configuration.tiesEmbeddings ? ["lm_head.weight"] : []).union(
+      compressed.map { compressed in compressed.names.flatMap { compressed.places(of: $0) } } ?? [])
+    // Learned scales belong to the precision they were trained with, which may have been another one.
+    let unexpected = found.filter {
+      !used.contains($0) && !architecture.isIgnorable($0) && !LinearPrecision.isScale($0, of: used)
+    }
     guard unexpected.isEmpty else { throw ModelError.unexpectedTensors(unexpected, path: weightsPath) }
     return places
   }
@@ -159,7 +193,7 @@ public struct ModelFolder {
     }
   }
 
-  private static func configurationJSON(
+  static func configurationJSON(
     _ configuration: ModelConfiguration, _ architecture: any Architecture.Type, _ type: SafetensorsType,
   ) -> JSONObject {
     var json = configuration.source
@@ -189,10 +223,12 @@ public enum ModelInitialization {
     guard problems.isEmpty else { throw ModelError.impossible(path: "the configuration", problems: problems) }
     let architecture = try ArchitectureCatalogue.architecture(configuration.architecture)
     let packing = try WeightPacking(configuration, architecture, on: device)
+    let scales = try LinearPrecision.scales(of: configuration, architecture, on: device)
+    let scaleNames = Set(scales.map(\.name))
     let store = ParameterStore(
-      architecture.parameters(of: configuration), on: device, trains: trains && configuration.adapter == nil,
-      packed: packing.names)
-    for parameter in store.parameters {
+      architecture.parameters(of: configuration) + scales, on: device,
+      trains: trains && configuration.adapter == nil, packed: packing.names)
+    for parameter in store.parameters where !scaleNames.contains(parameter.name) {
       if device is PlanningDevice {
         packing.reserve(parameter, on: device)
       } else {
@@ -203,6 +239,7 @@ public enum ModelInitialization {
     }
     try configuration.precision?.apply(to: store)
     let model = try architecture.makeModel(configuration, store)
+    configuration.precision?.initialize(scaleNames, in: store)
     if let settings = configuration.adapter {
       try AdapterSet(settings, for: store, trains: trains).initialize()
     }

@@ -58,5 +58,8 @@ public enum OperationCatalogue {
     LargestMagnitude.self,
     QuantizeDequantize.self,
     QuantizeBlocks.self,
+    QuantizeUniform.self,
+    QuantizeUniformGradient.self,
+    MeanMagnitude.self,
   ]
 }

@@ -38,7 +38,23 @@ public struct LinearPrecision: Sendable, Equatable {
   /// - Throws: ``PrecisionError`` when an exclusion fits no layer, or none is left to round.
   func apply(to store: ParameterStore) throws {
     guard !formats.isFull else { return }
-    let matrices = store.parameters.filter { $0.shape.rank == 2 && Self.layer(of: $0.name) != nil }
+    let rounded = try rounded(in: store)
+    for weight in rounded { try checkTransforms(of: weight) }
+    let plan = PrecisionPlan(formats, seed: seed, fullFrom: fullFrom, step: step, on: store.device)
+    for weight in rounded {
+      plan.apply(
+        to: weight, weightScale: store[Self.nameOfWeightScale(weight.name)].map { LearnedScale($0) },
+        inputScale: store[Self.nameOfInputScale(weight.name)].map { LearnedScale($0) })
+    }
+    store.precision = plan
+  }
+
+  /// The matrices that take part.
+  func rounded(in store: ParameterStore) throws -> [Parameter] {
+    let names = Set(store.parameters.map(\.name))
+    let matrices = store.parameters.filter {
+      $0.shape.rank == 2 && Self.layer(of: $0.name) != nil && !Self.isScale($0.name, of: names)
+    }
     for part in exclude where !matrices.contains(where: { Self.has($0.name, part) }) {
       throw PrecisionError.nothingExcluded(part, names: matrices.map(\.name))
     }
@@ -49,10 +65,7 @@ public struct LinearPrecision: Sendable, Equatable {
         && !exclude.contains { Self.has(matrix.name, $0) }
     }
     guard !rounded.isEmpty else { throw PrecisionError.nothingRounded }
-    for weight in rounded { try checkTransforms(of: weight) }
-    let plan = PrecisionPlan(formats, seed: seed, fullFrom: fullFrom, step: step, on: store.device)
-    for weight in rounded { plan.apply(to: weight) }
-    store.precision = plan
+    return rounded
   }
 
   /// Transforms along a weight's axes must fit; [in, out] or [out, in], the same transforms or none.
@@ -123,6 +136,12 @@ extension LinearPrecision {
         throw ModelError.badValue(
           key: key, value: "'\(text)': \(error.description)", expected: error.hint, path: section.path)
       }
+    }
+    do throws(OperandFormat.SyntaxError) {
+      try formats.check()
+    } catch {
+      throw ModelError.badValue(
+        key: key, value: error.description, expected: error.hint, path: section.path)
     }
     let seed = try section.string("seed") ?? "0"
     guard let number = UInt64(seed) else {

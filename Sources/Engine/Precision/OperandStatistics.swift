@@ -27,8 +27,11 @@ public struct OperandStatistics: Sendable, Equatable {
   ///   - x: What was rounded, behind its transform, [rows, columns].
   ///   - rounded: What became of it.
   ///   - format: With its tiles as they lie on this matrix.
+  ///   - uniform: What spread the levels, where scales do not follow from the largest magnitude.
   init(
-    layer: String, operand: String, x: [Float], rounded: [Float], rows: Int, columns: Int, format: BlockFormat,
+    layer: String, operand: String, x: [Float], rounded: [Float], rows: Int, columns: Int,
+    format: BlockFormat,
+    uniform: (quantizer: UniformQuantizer, scale: [Float])? = nil,
   ) {
     (self.layer, self.operand) = (layer, operand)
     var (signal, noise, drift, sum) = (0.0, 0.0, 0.0, 0.0)
@@ -46,7 +49,9 @@ public struct OperandStatistics: Sendable, Equatable {
     signalToNoise = 10 * log10(signal / noise)
     bias = sum > 0 ? drift / sum : 0
     underflow = nonZero > 0 ? Double(lost) / Double(nonZero) : 0
-    let blocks = Self.blocks(x, rows: rows, columns: columns, format)
+    let blocks =
+      uniform.map { Self.blocks(x, columns: columns, $0.quantizer, $0.scale) }
+      ?? Self.blocks(x, rows: rows, columns: columns, format)
     (saturation, scale) = (blocks.saturation, blocks.scale)
     kurtosis = ExcessKurtosis.published(x, columns: columns)
     largest = Double(x.largestMagnitude)
@@ -78,6 +83,23 @@ public struct OperandStatistics: Sendable, Equatable {
     )
   }
 
+  /// The same under scales that do not follow from the largest magnitude.
+  private static func blocks(
+    _ x: [Float], columns: Int, _ quantizer: UniformQuantizer, _ scales: [Float],
+  ) -> (saturation: Double, scale: Double) {
+    let grid = quantizer.grid
+    let saturated = x.indices.count { index in
+      let scale = UniformGrid.held(scales[quantizer.groups.scale(of: index, columns: columns)])
+      let position = grid.position(of: x[index], scale: scale)
+      return position < Float(grid.smallest) || position > Float(grid.largest)
+    }
+    let logarithms = scales.map { log2(Double(UniformGrid.held($0))) }
+    return (
+      Double(saturated) / Double(max(1, x.count)),
+      logarithms.reduce(0, +) / Double(max(1, logarithms.count))
+    )
+  }
+
   /// As `metrics.jsonl` has it; what is not finite is null.
   public var json: JSON {
     var json: JSONObject = ["layer": .string(layer), "operand": .string(operand)]
@@ -104,7 +126,8 @@ extension OperandStatistics {
       layer: name.hasSuffix(".weight") ? String(name.dropLast(".weight".count)) : name,
       operand: LinearFormats.operands[view.operand.rawValue], x: x,
       rounded: try view.result.floats(on: device),
-      rows: rows, columns: columns, format: view.choice.format)
+      rows: rows, columns: columns, format: view.choice.format,
+      uniform: try view.uniform.map { ($0.quantizer, try $0.scale.floats(on: device)) })
   }
 }
 

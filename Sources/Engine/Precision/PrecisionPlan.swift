@@ -41,8 +41,9 @@ public final class PrecisionPlan {
   }
 
   /// Lets the products of a weight be rounded.
-  func apply(to weight: Parameter) {
-    weight.precision = WeightPrecision(plan: self, name: weight.name)
+  func apply(to weight: Parameter, weightScale: LearnedScale? = nil, inputScale: LearnedScale? = nil) {
+    weight.precision = WeightPrecision(
+      plan: self, name: weight.name, weightScale: weightScale, inputScale: inputScale)
   }
 
   fileprivate func rounding(of weight: String) -> LinearRounding? {
@@ -56,10 +57,15 @@ public final class PrecisionPlan {
 struct WeightPrecision {
   fileprivate let plan: PrecisionPlan
   fileprivate let name: String
+  /// Trained with the weight; nil where the format has others.
+  let weightScale: LearnedScale?
+  /// Of what the weight is multiplied with.
+  let inputScale: LearnedScale?
 
   /// How the weight's products are rounded now; nil for single precision.
   var rounding: LinearRounding? { plan.rounding(of: name) }
   var transformSigns: [Int: Tensor] { plan.transformSigns }
+  var formats: LinearFormats { plan.formats }
 }
 
 /// How the products of one weight are rounded in one micro-batch.

@@ -4,7 +4,8 @@ import NumberFormats
 /// The product of a linear layer whose operands were rounded: `y = x_q w_q^T + bias`.
 ///
 /// Inputs: x [m, k] and weight [n, k] (or [k, n]) as they are, which the gradients round anew along the sums of their own
-/// products, then both as they were rounded for this one. Gradients pass through the rounding unchanged.
+/// products, then both as they were rounded for this one. Gradients pass through the rounding unchanged, or go to the rounded
+/// operands where those have gradients of their own (learned scales).
 ///
 /// - SeeAlso: Bengio et al., "Estimating or Propagating Gradients Through Stochastic Neurons", 2013 (straight-through).
 struct RoundedLinear: DifferentiableOperation {
@@ -48,16 +49,19 @@ struct RoundedLinear: DifferentiableOperation {
   func backward(_ context: GradientContext) {
     guard let dy = context.cotangent(0) else { return }
     if hasBias, context.needs(4) { context.add(SumRows(), [dy], to: 4) }
-    if context.needs(0) {
+    // Rounding with a gradient of its own (learned scales) hands it on; else it goes past the rounding.
+    let (inputIndex, weightIndex) = (context.needs(2) ? 2 : 0, context.needs(3) ? 3 : 1)
+    if context.needs(inputIndex) {
       let cotangent = context.tape.rounded(dy, rounding, .dgradCotangent, sumsOver: .columns)
       let weight = weight(context)
-      context.add(MatMul(transposeB: weightIsTransposed), [cotangent, weight], to: 0)
+      context.add(MatMul(transposeB: weightIsTransposed), [cotangent, weight], to: inputIndex)
     }
-    if context.needs(1) {
+    if context.needs(weightIndex) {
       let cotangent = context.tape.rounded(dy, rounding, .wgradCotangent, sumsOver: .rows)
       let input = input(context)
       context.add(
-        MatMul(transposeA: true), weightIsTransposed ? [input, cotangent] : [cotangent, input], to: 1)
+        MatMul(transposeA: true), weightIsTransposed ? [input, cotangent] : [cotangent, input],
+        to: weightIndex)
     }
   }
 

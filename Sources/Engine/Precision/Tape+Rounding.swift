@@ -8,16 +8,28 @@ enum SumAxis: Sendable {
 
 extension Tape {
   /// ``linear(_:weight:bias:activation:weightIsTransposed:)`` with rounded operands.
+  ///
+  /// - Parameter scales: The learned ones; rounding that uses them has a gradient of its own.
   func roundedLinear(
     _ x: Tensor, weight: Tensor, bias: Tensor?, _ rounding: LinearRounding, weightIsTransposed: Bool,
+    scales: LearnedOperandScales = LearnedOperandScales(),
   ) -> Tensor {
     let rows = x.reshaped(to: [x.shape.rows, x.shape.last])
-    let roundedInput = rounded(rows.detached, rounding, .fpropInput, sumsOver: .columns)
-    let roundedWeight = rounded(
-      weight.detached, rounding, .fpropWeight, sumsOver: weightIsTransposed ? .rows : .columns)
+    let roundedInput =
+      scales.input.map { learned(rows, rounding, .fpropInput, scale: $0) }
+      ?? rounded(rows.detached, rounding, .fpropInput, sumsOver: .columns)
+    let roundedWeight =
+      uniformWeight(weight, rounding, scale: scales.weight, isTransposed: weightIsTransposed)
+      ?? rounded(
+        weight.detached, rounding, .fpropWeight, sumsOver: weightIsTransposed ? .rows : .columns)
     let operation = RoundedLinear(
       rounding: rounding, weightIsTransposed: weightIsTransposed, hasBias: bias != nil)
-    let y = apply(operation, [rows, weight, roundedInput, roundedWeight] + (bias.map { [$0] } ?? []))[0]
+    // A gradient goes through the rounding, or past it.
+    let operands = [
+      scales.input == nil ? rows : rows.detached, scales.weight == nil ? weight : weight.detached,
+      roundedInput, roundedWeight,
+    ]
+    let y = apply(operation, operands + (bias.map { [$0] } ?? []))[0]
     return y.reshaped(to: Shape(x.shape.dimensions.dropLast() + [y.shape.last]))
   }
 
@@ -71,4 +83,6 @@ struct RoundedOperandView {
   let choice: QuantizationChoice
   let x: Tensor
   let result: Tensor
+  /// What spread the levels, where scales do not follow from the largest magnitude.
+  var uniform: (quantizer: UniformQuantizer, scale: Tensor)?
 }

@@ -65,6 +65,8 @@ public struct StepMetrics: Sendable, Equatable {
   public var seconds: Double
   /// What rounding did to operands, in updates that measured it.
   public var rounding: [OperandStatistics] = []
+  /// How weights oscillate, in updates that report it.
+  public var oscillations: [OscillationStatistics] = []
 
   private var named: [(key: String, value: Double)] {
     [
@@ -81,6 +83,11 @@ public struct StepMetrics: Sendable, Equatable {
     object["time_s"] = .number(seconds)
     let bad = named.filter { !$0.value.isFinite }.map { JSON.string("\($0.key): \($0.value)") }
     if !rounding.isEmpty { object["rounding"] = .array(rounding.map(\.json)) }
+    if !oscillations.isEmpty {
+      object["oscillation"] = [
+        "share": .number(oscillations.share), "layers": .array(oscillations.map(\.json)),
+      ]
+    }
     if !bad.isEmpty { object["nonfinite"] = .array(bad) }
     return .object(object)
   }

@@ -130,6 +130,10 @@ public final class Trainer {
       model: model, optimizer: optimizer, loss: options.loss, clip: options.clip,
       recomputesLayers: options.recomputesLayers)
     lastSaved = state?.step
+    guard options.oscillationInterval > 0 else { return }
+    let oscillations = OscillationTracker(model.parameters)
+    if let state { try oscillations.restore(from: folder.checkpointPath(step: state.step)) }
+    step.oscillations = oscillations
   }
 
   /// Trains to the end or until asked to stop.
@@ -163,7 +167,8 @@ public final class Trainer {
     let interval = options.roundingInterval
     let result = try step.run(
       batches, learningRate: learningRate, peakLearningRate: options.schedule.peak,
-      measuresRounding: interval > 0 && state.step.isMultiple(of: interval))
+      measuresRounding: interval > 0 && state.step.isMultiple(of: interval),
+      annealingRadius: state.step >= options.steps - options.annealingSteps ? options.annealingRadius : nil)
     guard result.isFinite else { throw try nonFinite(result, batches) }
     state.step += 1
     state.sequences += options.sequencesPerStep
@@ -229,12 +234,15 @@ public final class Trainer {
       }
       observer.didSample(try sample(coding), step: state.step)
     }
+    let isReported =
+      options.oscillationInterval > 0 && (isLast || state.step.isMultiple(of: options.oscillationInterval))
     let line = StepMetrics(
       step: state.step, tokens: state.tokens, loss: result.loss, learningRate: learningRate,
       gradientNorm: result.gradientNorm, tokensPerSecond: Double(options.tokensPerStep) / seconds,
       validationLoss: evaluation?.loss, validationAccuracy: evaluation?.accuracy,
       memoryByteCount: step.model.parameters.device.memoryUse.peak,
-      seconds: metrics.secondsBefore + clock() - start, rounding: result.rounding)
+      seconds: metrics.secondsBefore + clock() - start, rounding: result.rounding,
+      oscillations: isReported ? try step.oscillations?.statistics() ?? [] : [])
     try metrics.append(line, wallTime: clock())
     observer.didStep(line, totalSteps: options.steps)
     return isBest
@@ -288,7 +296,7 @@ public final class Trainer {
   private func write(isBest: Bool) throws {
     try TrainingCheckpoint.write(
       state, model: step.model, optimizer: step.optimizer, attachments: attachments,
-      to: folder.checkpointPath(step: state.step))
+      oscillations: step.oscillations, to: folder.checkpointPath(step: state.step))
     // First, so that the best loss in the state of `latest` is never better than the one `best` points to.
     if isBest { try folder.point("best", to: state.step) }
     try folder.point("latest", to: state.step)

@@ -35,6 +35,12 @@ public struct TrainingOptions: Sendable, Equatable {
   public var keptCheckpoints: Int
   /// Updates between measurements of what rounding does to the operands of linear layers, 0 for none.
   public var roundingInterval: Int
+  /// Updates between reports of oscillating weights, 0 for none.
+  public var oscillationInterval = 0
+  /// Last updates in which only weights near a threshold move; see ``annealingRadius``.
+  public var annealingSteps = 0
+  /// How near, in steps between two levels.
+  public var annealingRadius = 0.005
 
   public init(
     steps: Int, seconds: Double? = nil, seed: UInt64, contextLength: Int, sequencesPerStep: Int,

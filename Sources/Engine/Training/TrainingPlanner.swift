@@ -43,10 +43,13 @@ public enum TrainingPlanner {
     let step = TrainingStep(
       model: model, optimizer: optimizer, loss: options.loss, clip: options.clip,
       recomputesLayers: options.recomputesLayers)
+    if options.oscillationInterval > 0 { step.oscillations = OscillationTracker(model.parameters) }
     // A planning device looks at shapes only, so the batch needs no tokens.
     let batch = Batch(sequences: options.microBatch, context: options.contextLength, hasDocuments: false)
     let batches = (0..<max(1, options.sequencesPerStep / options.microBatch)).map { _ in batch }
-    _ = try step.run(batches, learningRate: 0, peakLearningRate: 0)
+    _ = try step.run(
+      batches, learningRate: 0, peakLearningRate: 0,
+      annealingRadius: options.annealingSteps > 0 ? options.annealingRadius : nil)
     return TrainingEstimate(
       parameterCount: trained.count,
       frozenCount: trained === model.parameters ? 0 : model.parameters.count,

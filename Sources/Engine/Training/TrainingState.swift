@@ -103,9 +103,9 @@ public enum TrainingCheckpoint {
   }
 
   /// Writes a complete checkpoint beside its final place and renames it.
-  public static func write(
+  static func write(
     _ state: TrainingState, model: any LanguageModel, optimizer: Optimizer, attachments: [Attachment],
-    to path: String,
+    oscillations: OscillationTracker? = nil, to path: String,
   ) throws {
     let folder = try AtomicFolder(path: path, overwrite: true)
     let temporary = folder.temporaryPath
@@ -115,6 +115,7 @@ public enum TrainingCheckpoint {
       try ModelFolder.write(model, to: temporary)
     }
     try writeOptimizer(optimizer, model.parameters.trained, to: temporary + "/" + optimizerFile)
+    try oscillations?.write(to: temporary)
     try state.json.write(to: temporary + "/" + stateFile)
     for attachment in attachments {
       try AtomicFile.write(attachment.bytes, to: temporary + "/" + attachment.name)

@@ -8,6 +8,9 @@ public final class TrainingStep {
   private let clip: GradientClip
   private let recomputesLayers: Bool
   private let device: any OperationDevice
+  /// Follows the codes of rounded weights; nil where nobody asks.
+  var oscillations: OscillationTracker?
+  private var annealing: ThresholdAnnealing?
 
   /// - Parameters:
   ///   - clip: Largest global gradient norm, 0 for none.
@@ -42,9 +45,12 @@ public final class TrainingStep {
   /// The loss is the sum over all scored tokens of the step divided by their number, whatever the split into
   /// micro-batches. When a value is not finite the parameters stay as they were.
   ///
-  /// - Parameter measuresRounding: Also measures what rounding does to operands, which waits for each of them.
+  /// - Parameters:
+  ///   - measuresRounding: Also measures what rounding does to operands, which waits for each of them.
+  ///   - annealingRadius: Only weights within so many steps of a threshold move; nil for all parameters.
   public func run(
     _ batches: [Batch], learningRate: Double, peakLearningRate: Double, measuresRounding: Bool = false,
+    annealingRadius: Double? = nil,
   ) throws -> Result {
     let scale = TrainingStep.scale(of: batches)
     // All tokens go to the device before the first launch: an upload waits for what is queued.
@@ -61,6 +67,8 @@ public final class TrainingStep {
       preconditionFailure("a training step needs gradients")
     }
     model.parameters.trained.completeGradients()
+    annealing = annealingRadius.map { annealing ?? ThresholdAnnealing(model.parameters, radius: $0) }
+    annealing?.begin(on: tape)
     let clipped = tape.scope("clip") {
       var clipped = clip(Tensor(gradients, shape: [gradients.count]), on: tape)
       for result in losses {
@@ -71,6 +79,8 @@ public final class TrainingStep {
     tape.scope("optimizer") {
       optimizer.step(learningRate: learningRate, peakLearningRate: peakLearningRate, clip: clipped, on: tape)
     }
+    annealing?.end(on: tape)
+    oscillations?.update(on: tape)
     let norm = try device.read(clipped.norm.memory, as: Float.self).first ?? .nan
     let isKept = try device.read(clipped.isFinite.memory, as: Float.self).first == 1
     if !isKept { optimizer.restore(stepCount: optimizer.stepCount - 1) }

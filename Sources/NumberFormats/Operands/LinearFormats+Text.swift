@@ -91,6 +91,7 @@ extension LinearFormats {
     for (operand, text) in texts where text != "none" && text != "forward" {
       try rounded(operand)?.check("\(operand): \(text)")
     }
+    try checkScaleSources()
   }
 
   private func rounded(_ operand: String) -> OperandFormat? {

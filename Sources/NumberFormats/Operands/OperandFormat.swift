@@ -5,6 +5,8 @@
 /// rows x columns of a matrix whose rows run along the sum of the product, so that `32` and `1x32` are 32 terms of it.
 public struct OperandFormat: Sendable, Hashable {
   public var block: BlockFormat
+  /// What gives the blocks their scales.
+  public var scaleSource = ScaleSource.magnitude
   /// Values go to one of their neighbours at random, by nearness; else to the nearer one.
   public var isStochastic: Bool
   /// Terms of the sum that are mixed by a randomized Hadamard transform first; nil for none.
@@ -64,7 +66,7 @@ public struct OperandFormat: Sendable, Hashable {
     }
     switch parts[0] {
     case "block": block.tile = try Self.tile(parts[1])
-    case "scale": block.scaling = try Self.scaling(parts[1], like: block.scaling)
+    case "scale": try setScale(parts[1])
     case "rule": try setRule(parts[1])
     case "tensor": block.tensorTarget = try Self.target(parts[1])
     case "rounding": isStochastic = try Self.isStochastic(parts[1])
@@ -84,6 +86,7 @@ public struct OperandFormat: Sendable, Hashable {
           hint: "tensor=none")
       }
     }
+    try checkScaleSource(text)
     if block.scaling == .none, block.tile != .wholeMatrix {
       throw SyntaxError("'\(text)' has blocks, but no scales for them", hint: "block=tensor, or a scale=")
     }
@@ -112,6 +115,7 @@ extension OperandFormat: CustomStringConvertible {
   }
 
   private var scaleName: String {
+    if scaleSource != .magnitude { return scaleSource.rawValue }
     if case .float32(isPowerOfTwo: true) = block.scaling { return "fp32_pow2" }
     return block.scaling.name
   }
@@ -155,10 +159,17 @@ extension OperandFormat {
       guard let format = FormatCatalogue.float(text), !format.isSigned else {
         throw SyntaxError(
           "there is no scale '\(text)'",
-          hint: "scale=none, fp32, fp32_pow2, \(ExponentScale.name), ue4m3 or ue5m3")
+          hint: "scale=none, fp32, fp32_pow2, \(ExponentScale.name), ue4m3, ue5m3, lsq or statsq")
       }
       return .float(format, zeroIsOne: format == .ue5M3)
     }
+  }
+
+  private mutating func setScale(_ text: String) throws(SyntaxError) {
+    scaleSource = ScaleSource(rawValue: text) ?? .magnitude
+    block.scaling =
+      scaleSource == .magnitude
+      ? try Self.scaling(text, like: block.scaling) : .float32(isPowerOfTwo: false)
   }
 
   private mutating func setRule(_ text: String) throws(SyntaxError) {

@@ -21,6 +21,9 @@ extension TrainingOptions {
       sampleInterval: values.evaluation.sampleEvery, sampleTokens: values.evaluation.sampleTokens,
       samplePrompt: values.evaluation.prompt, checkpointInterval: values.checkpoint.every,
       keptCheckpoints: values.checkpoint.keep, roundingInterval: values.precision.measureEvery)
+    oscillationInterval = values.precision.oscillationEvery
+    annealingSteps = values.precision.annealSteps
+    annealingRadius = values.precision.annealRadius
   }
 }
 

@@ -90,7 +90,8 @@ enum TinyModel: String, CaseIterable, Sendable {
   ) throws -> any LanguageModel {
     let model = try ModelInitialization.make(configuration, seed: seed, on: device, trains: trains)
     for parameter in model.parameters.parameters {
-      guard parameter.packed == nil else { continue }
+      // Learned scales start where their weights are.
+      guard parameter.packed == nil, !parameter.name.hasSuffix("_scale") else { continue }
       // Matrices are random already, but for those that start at 0.
       let isZero = try device.read(parameter.memory, as: Float.self).allSatisfy { $0 == 0 }
       guard !parameter.decays || isZero else { continue }

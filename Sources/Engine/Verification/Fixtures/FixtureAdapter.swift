@@ -19,6 +19,7 @@ enum FixtureCatalogue {
     RecurrenceFixtures.self, DeltaFixtures.self, VectorGateFixtures.self, FormatFixtures.self,
     BlockFormatFixtures.self, IntegerGroupFixtures.self, CodebookFixtures.self, PackingFixtures.self,
     DelayedScaleFixtures.self, RoundedLinearFixtures.self, AdapterFixtures.self, GGUFFixtures.self,
+    UniformFixtures.self,
   ]
 
   static func adapter(for operation: String) -> (any FixtureAdapter.Type)? {
