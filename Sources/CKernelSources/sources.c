@@ -126,6 +126,12 @@ static const char norm_text[] = {
 static const char rope_text[] = {
 #embed "../../kernels/rope.cl"
 };
+static const char bfloat16_text[] = {
+#embed "../../kernels/bfloat16.cl"
+};
+static const char dynamic_blocks_text[] = {
+#embed "../../kernels/dynamic_blocks.cl"
+};
 static const char unpack_blocks_text[] = {
 #embed "../../kernels/unpack_blocks.cl"
 };
@@ -260,6 +266,8 @@ static const struct {
     {"row_products", row_products_text, sizeof row_products_text},
     {"norm", norm_text, sizeof norm_text},
     {"rope", rope_text, sizeof rope_text},
+    {"bfloat16", bfloat16_text, sizeof bfloat16_text},
+    {"dynamic_blocks", dynamic_blocks_text, sizeof dynamic_blocks_text},
     {"unpack_blocks", unpack_blocks_text, sizeof unpack_blocks_text},
     {"uniform", uniform_text, sizeof uniform_text},
     {"dropout", dropout_text, sizeof dropout_text},

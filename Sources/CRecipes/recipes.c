@@ -39,11 +39,15 @@ static const char qat_int4[] = {
 static const char qat_int2[] = {
 #embed "../../recipes/qat-int2.yaml"
 };
+static const char bf16[] = {
+#embed "../../recipes/bf16.yaml"
+};
 
 static const struct {
   const char *name, *text;
   long length;
 } recipes[] = {
+    {"bf16", bf16, sizeof bf16},
     {"fp8-hybrid", fp8_hybrid, sizeof fp8_hybrid},
     {"fp8-block", fp8_block, sizeof fp8_block},
     {"mxfp8", mxfp8, sizeof mxfp8},

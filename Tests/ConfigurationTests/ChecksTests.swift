@@ -55,6 +55,8 @@ import Testing
     (["precision.fprop_input=mxfp5"], "known: mxfp8_e4m3"),
     (["precision.recipe=mxfp4", "precision.choices=[rule=evn]"], "rule=floor, ceil, rceil, even"),
     (["precision.recipe=mxfp4", "init=a", "adapter.rank=4", "adapter.base=nf4"], "not rounded again"),
+    (["precision.weights=bf16", "init=a", "adapter.rank=4"], "adapter.base stores the weights below"),
+    (["optimizer.kind=sgd", "optimizer.momentum=0", "optimizer.state=int8"], "sgd without momentum"),
     (["precision.choices=[block=16]"], "choose a recipe"),
     (["precision.exclude=down_proj"], "precision.exclude has no effect"),
     (["precision.recipe=mxfp4", "precision.full_last=4", "model.layers=4"], "leave none of 4 layers"),

@@ -7,7 +7,8 @@ import Testing
   @Test(arguments: Recipes.names)
   func everyRecipeRoundsAProductAndSaysWhatItIsFor(name: String) throws {
     let resolved = try resolve("", ["precision.recipe=\(name)", "model.layers=4"])
-    #expect(try !resolved.values.precision.formats().isFull)
+    let precision = resolved.values.precision
+    #expect(try !precision.formats().isFull || precision.activations == .bf16)
     #expect(Recipes.yaml(named: name)?.hasPrefix("# ") == true)
   }
 

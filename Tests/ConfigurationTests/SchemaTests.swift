@@ -20,7 +20,7 @@ import Testing
   @Test func namesAreUniqueAndSectionsDescribed() {
     let names = ConfigurationSchema.keys.map(\.name)
     #expect(Set(names).count == names.count)
-    #expect(names.count == 102)
+    #expect(names.count == 105)
     for section in ConfigurationSchema.sections {
       #expect(!ConfigurationSchema.summary(ofSection: section).isEmpty)
     }

@@ -189,6 +189,23 @@ void nibble_product(int transpose_a, int transpose_b, long m, long n, long k, fl
 /// Whether nibble_product has a register tile for this processor (AVX2 or AVX-512); BLAS is faster without one.
 int nibble_product_is_vectorized(void);
 
+/// y[i] = the nearest BF16, ties to even; y may be x.
+void nibble_round_bfloat16(const float *_Nonnull x, float *_Nonnull y, long count);
+/// The upper halves of the same.
+void nibble_pack_bfloat16(const float *_Nonnull x, uint16_t *_Nonnull packed, long count);
+/// Rounded stochastically; `place` is the number of x[0], of which the random bits are a function.
+void nibble_pack_bfloat16_by_chance(const float *_Nonnull x, uint16_t *_Nonnull packed, long count, uint32_t place,
+                                    uint32_t first, uint32_t second);
+/// The values of upper halves.
+void nibble_widen_bfloat16(const uint16_t *_Nonnull packed, float *_Nonnull x, long count);
+
+/// Blocks of 256 numbers as codes and a scale each; the tables are those of kernels/dynamic_blocks.cl.
+void nibble_quantize_dynamic(const float *_Nonnull x, const int32_t *_Nonnull levels, const float *_Nonnull thresholds,
+                             uint8_t *_Nonnull codes, float *_Nonnull scales, long count, int has_sign);
+/// x[i] = map[codes[i]] * scales[i / 256]
+void nibble_dequantize_dynamic(const uint8_t *_Nonnull codes, const float *_Nonnull scales, const float *_Nonnull map,
+                               float *_Nonnull x, long count);
+
 /// Processors that the scheduler may put this process on (`taskset` and the like are respected).
 long nibble_usable_processors(void);
 

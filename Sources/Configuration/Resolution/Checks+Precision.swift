@@ -36,6 +36,7 @@ extension Checks {
         "scale=statsq or fp32, or adapter.rank=0")
     }
     checkUniformWeights(formats)
+    checkStorage()
     let layers = configuration.model.layers
     if precision.fullFirst + precision.fullLast >= layers, !formats.isFull {
       add(
@@ -72,6 +73,24 @@ extension Checks {
       add(
         ["precision.anneal_steps", "precision.oscillation_every", "adapter.rank"],
         "adapters leave the weights as they are: their codes neither oscillate nor settle", "adapter.rank=0")
+    }
+  }
+
+  /// Weights in two bytes are those that are trained, wherever they move.
+  private mutating func checkStorage() {
+    let precision = configuration.precision
+    guard precision.weights != .fp32 else { return }
+    if configuration.adapter.rank > 0 {
+      add(
+        ["precision.weights", "adapter.rank"],
+        "precision.weights \(precision.weights.rawValue) is for weights that are trained: below adapters they stay as they are",
+        "adapter.base stores the weights below in four bits; leave out precision.weights")
+    }
+    if precision.annealSteps > 0 {
+      add(
+        ["precision.weights", "precision.anneal_steps"],
+        "precision.weights \(precision.weights.rawValue) moves weights by chance, but annealing holds most of them where they are",
+        "leave out precision.weights, or precision.anneal_steps=0")
     }
   }
 

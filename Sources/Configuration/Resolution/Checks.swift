@@ -196,6 +196,13 @@ struct Checks {
 
   private mutating func checkOptimizer() {
     let optimizer = configuration.optimizer
+    if optimizer.kind == .sgd, optimizer.momentum == 0, optimizer.state != .fp32 {
+      found.append(
+        Contradiction(
+          ["optimizer.state", "optimizer.momentum"],
+          "optimizer.state \(optimizer.state.rawValue) has no effect: sgd without momentum has no state",
+          hints: ["optimizer.momentum=0.9, or leave out optimizer.state"]))
+    }
     guard optimizer.kind == .sgd, optimizer.nesterov, optimizer.momentum == 0 else { return }
     found.append(
       Contradiction(

@@ -22,6 +22,9 @@ extension ConfigurationSchema {
       "optimizer.momentum", \.optimizer.momentum, range: .halfOpen(0, 1), "Decay of the velocity (sgd)."),
     ConfigurationKey("optimizer.nesterov", \.optimizer.nesterov, "Whether momentum looks ahead (sgd)."),
     ConfigurationKey(
+      "optimizer.state", \.optimizer.state,
+      "How the rule's states are stored: fp32, or int8 in blocks of 256 (matrices of 4096 numbers or more)."),
+    ConfigurationKey(
       "optimizer.clip", \.optimizer.clip, range: .within(0, 1e9),
       "Largest global norm of the gradient, 0 for no clipping."),
   ]

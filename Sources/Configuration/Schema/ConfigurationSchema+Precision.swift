@@ -19,6 +19,12 @@ extension ConfigurationSchema {
     ConfigurationKey(
       "precision.wgrad_input", \.precision.wgradInput, "The same for x of dw = dy^T x."),
     ConfigurationKey(
+      "precision.activations", \.precision.activations,
+      "How activations are kept for the backward: fp32, or rounded to bf16 before anything reads them."),
+    ConfigurationKey(
+      "precision.weights", \.precision.weights,
+      "How weights are stored: fp32, or bf16 without another copy, rounded stochastically after each update."),
+    ConfigurationKey(
       "precision.choices", \.precision.choices,
       "Choices for every rounded operand, such as block=16, or for one: fprop_weight.block=16x16."),
     ConfigurationKey(

@@ -20,7 +20,7 @@ public enum ConfigurationSchema {
     case "": "The run as a whole."
     case "model": "The network."
     case "mixer": "What the layers mix positions with."
-    case "precision": "What the products of linear layers are rounded to."
+    case "precision": "What the products of linear layers are rounded to, and how numbers are stored."
     case "adapter": "What is trained in place of the weights of `init`."
     case "data": "The text and its tokens."
     case "task": "The generated task that `data.task` names."

@@ -195,6 +195,8 @@ extension ModelArchitecture: ConfigurationChoice {}
 extension DataTask: ConfigurationChoice {}
 extension AdapterInitialization: ConfigurationChoice {}
 extension AdapterBase: ConfigurationChoice {}
+extension StoredFormat: ConfigurationChoice {}
+extension OptimizerState: ConfigurationChoice {}
 extension OptimizerKind: ConfigurationChoice {}
 extension WeightDecayMode: ConfigurationChoice {}
 extension ScheduleKind: ConfigurationChoice {}

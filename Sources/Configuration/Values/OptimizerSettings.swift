@@ -14,6 +14,14 @@ public enum WeightDecayMode: String, Sendable, CaseIterable {
   case independent
 }
 
+/// How states of an update rule are stored.
+public enum OptimizerState: String, Sendable, CaseIterable {
+  /// Single precision.
+  case fp32
+  /// Eight bits on a dynamic map, blocks of 256.
+  case int8
+}
+
 /// The update rule and its constants.
 public struct OptimizerSettings: Sendable, Equatable {
   /// The rule.
@@ -34,6 +42,8 @@ public struct OptimizerSettings: Sendable, Equatable {
   public var momentum = 0.9
   /// Whether momentum looks ahead (sgd).
   public var nesterov = false
+  /// How its states are stored.
+  public var state = OptimizerState.fp32
   /// Largest global norm of the gradient; 0 for no clipping.
   public var clip = 1.0
 

@@ -1,6 +1,14 @@
 public import NumberFormats
 
-/// What the products of linear layers are rounded to while training.
+/// How a number is stored in memory.
+public enum StoredFormat: String, Sendable, CaseIterable {
+  /// Single precision.
+  case fp32
+  /// The upper half of it.
+  case bf16
+}
+
+/// What the products of linear layers are rounded to while training, and how numbers are stored.
 public struct PrecisionSettings: Sendable, Equatable {
   /// A shipped recipe or a file that sets the others.
   public var recipe: String?
@@ -16,6 +24,10 @@ public struct PrecisionSettings: Sendable, Equatable {
   public var wgradCotangent = "none"
   /// x of `dw = dy^T x`.
   public var wgradInput = "none"
+  /// How activations are kept between forward and backward.
+  public var activations = StoredFormat.fp32
+  /// How weights are stored.
+  public var weights = StoredFormat.fp32
   /// Choices that are made for every rounded operand, or for one.
   public var choices: [String] = []
   /// Parts of names of layers that stay in single precision.

@@ -32,7 +32,7 @@ struct WeightPacking {
     _ values: [Float], to parameter: Parameter, on device: any OperationDevice, unpacks: Bool = false,
   ) {
     guard let format, names.contains(parameter.name) else {
-      return device.write(values, to: parameter.memory)
+      return parameter.write(values, on: device)
     }
     guard !unpacks else {
       return device.write(

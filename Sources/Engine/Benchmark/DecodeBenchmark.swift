@@ -77,7 +77,7 @@ private final class DecodingStep {
     let ids = Tensor([Self.token], shape: [1, 1], on: device)
     let states = model.hiddenStates(ids, ForwardContext(tape: tape, cache: cache.branch()))
     return tape.linear(
-      states.reshaped(to: [1, model.configuration.modelDimension]), weight: model.head.value)
+      states.reshaped(to: [1, model.configuration.modelDimension]), weight: tape.parameter(model.head))
   }
 
   /// Every weight of a product is read once; keys and values are not counted.

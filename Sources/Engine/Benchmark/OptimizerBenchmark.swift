@@ -3,15 +3,20 @@ import Kernels
 extension KernelBenchmark {
   /// Updates of `count` parameters by an optimizer, as a training step makes them.
   ///
-  /// - Parameter rule: For example one of ``OptimizerCatalogue``.
-  public static func optimizer(_ rule: any UpdateRule, count: Int) -> KernelBenchmark {
-    let parameters: [BenchmarkRow.Parameter] = [
-      .init("rule", type(of: rule).name), .init("parameters", "\(count)"),
-    ]
+  /// - Parameters:
+  ///   - rule: For example one of ``OptimizerCatalogue``.
+  ///   - state: How its states are stored.
+  public static func optimizer(
+    _ rule: any UpdateRule, count: Int, state: Optimizer.StateFormat = .fp32,
+  ) -> KernelBenchmark {
+    let parameters: [BenchmarkRow.Parameter] =
+      [
+        .init("rule", type(of: rule).name), .init("parameters", "\(count)"),
+      ] + (state == .fp32 ? [] : [.init("state", state.rawValue)])
     // Parameter, gradient and state.
     let tensors = [Shape](repeating: [count], count: 2 + rule.stateNames.count)
     return KernelBenchmark("optimizer", parameters, tensors: tensors) { device in
-      let problem = OptimizerProblem(rule, count: count, on: device)
+      let problem = OptimizerProblem(rule, state, count: count, on: device)
       return PreparedBenchmark(
         cost: problem.cost, run: { problem.step() }, verify: { try problem.verify() })
     }
@@ -31,13 +36,14 @@ private final class OptimizerProblem {
   /// Parameter, gradient and state before the first update.
   private let before: [[Float]]
 
-  init(_ rule: any UpdateRule, count: Int, on device: any OperationDevice) {
+  init(_ rule: any UpdateRule, _ state: Optimizer.StateFormat, count: Int, on device: any OperationDevice) {
     self.rule = rule
     self.device = device
     let store = ParameterStore(
       [ParameterSpecification("weight", [count], decays: true)], on: device, trains: true)
     parameter = store.parameters[0]
-    optimizer = Optimizer(rule, for: store)
+    let optimizer = Optimizer(rule, for: store, stateFormat: state)
+    self.optimizer = optimizer
     tape = Tape(on: device, isRecording: false)
     let one = Tensor([Float(1)], shape: [1], on: device)
     clip = GradientClip.Result(factor: one, isFinite: one, norm: one)
@@ -47,19 +53,24 @@ private final class OptimizerProblem {
     }
     // Second moments are never negative.
     before += rule.stateNames.map {
-      BenchmarkValues.make(.uniform(1e-3...1e-2), count: total, stream: $0)
+      // In fewer bits only zeros are the same.
+      optimizer.dynamicState.isEmpty
+        ? BenchmarkValues.make(.uniform(1e-3...1e-2), count: total, stream: $0)
+        : [Float](repeating: 0, count: total)
     }
     self.before = before
     device.write(before[0], to: store.values)
     if let gradients = store.gradients { device.write(before[1], to: gradients) }
+    guard optimizer.dynamicState.isEmpty else { return }
     for (memory, values) in zip(optimizer.state, before[2...]) { device.write(values, to: memory) }
   }
 
   /// The state is read and written, the parameter too, the gradient is read.
   var cost: Cost {
-    let moved = 3 + 2 * rule.stateNames.count
+    let state = optimizer.dynamicState.isEmpty ? 4 : 1 + 4 / Double(QuantizeDynamic.blockSize)
+    let moved = 3 * 4 + 2 * state * Double(rule.stateNames.count)
     let arithmetic = Pointwise(program).cost(types(1), types(1)).flops
-    return Cost(flops: arithmetic * Double(before[0].count), bytes: Double(4 * moved * before[0].count))
+    return Cost(flops: arithmetic * Double(before[0].count), bytes: moved * Double(before[0].count))
   }
 
   func step() {
@@ -95,9 +106,10 @@ private final class OptimizerProblem {
       .init(
         operation: Pointwise(program, operands: operands),
         inputs: (0..<tensors).map { _ in .init([chosen.count], chosen) } + [.init([hyper.count])],
-        results: (0..<tensors - 1).map { .init($0, ofWhole: chosen) })
+        results: (0..<(optimizer.dynamicState.isEmpty ? tensors - 1 : 1)).map { .init($0, ofWhole: chosen) })
     ])
-    let after = [parameter.memory] + optimizer.state
+    // What states in fewer bits become is for the operation's own check.
+    let after = [parameter.memory] + (optimizer.dynamicState.isEmpty ? optimizer.state : [])
     return try check.compare(after.map { try device.read($0, as: Float.self) }, inputs: before + [hyper])
   }
 }

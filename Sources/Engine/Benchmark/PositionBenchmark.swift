@@ -69,7 +69,7 @@ private final class DecodedModel {
     cache.advance(by: positions.count)
     let last = tape.lastRow(
       of: states.reshaped(to: [positions.count, model.configuration.modelDimension]))
-    return try tape.linear(last, weight: model.head.value).floats(on: device)
+    return try tape.linear(last, weight: tape.parameter(model.head)).floats(on: device)
   }
 }
 

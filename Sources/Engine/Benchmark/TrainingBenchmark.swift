@@ -121,8 +121,9 @@ public struct TrainingBenchmark {
       let model = try ModelInitialization.make(
         benchmark.configuration, seed: options.seed, on: device, trains: true)
       step = TrainingStep(
-        model: model, optimizer: Optimizer(benchmark.rule, for: model.parameters), loss: options.loss,
-        clip: options.clip, recomputesLayers: options.recomputesLayers)
+        model: model,
+        optimizer: Optimizer(benchmark.rule, for: model.parameters, stateFormat: options.optimizerState),
+        loss: options.loss, clip: options.clip, recomputesLayers: options.recomputesLayers)
       sampler = try BatchSampler(
         benchmark.randomTokens(), context: options.contextLength, sequencesPerStep: options.sequencesPerStep,
         seed: options.seed)

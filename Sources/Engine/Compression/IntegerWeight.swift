@@ -35,7 +35,8 @@ extension IntegerWeight {
   /// - Throws: ``ExportError`` where the format is no whole numbers under scales of whole groups.
   init(of weight: Parameter, _ format: OperandFormat, on device: any OperationDevice) throws {
     let tape = Tape(on: device, isRecording: false)
-    let rows = weight.linearLayout == .inOut ? tape.transposed(weight.value) : weight.value
+    let rows =
+      weight.linearLayout == .inOut ? tape.transposed(tape.value(of: weight)) : tape.value(of: weight)
     guard let groups = ScaleGroups(format.block.tile) else {
       throw ExportError.notIntegers("\(format)", name: weight.name)
     }

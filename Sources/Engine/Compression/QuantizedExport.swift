@@ -87,7 +87,7 @@ public struct QuantizedExport {
 
   private func append(_ name: String, to writer: SafetensorsWriter) throws {
     if let parameter = model.parameters[name], weights[name] == nil, !isScale(name) {
-      return try writer.append(name, floats: device.read(parameter.memory, as: Float.self))
+      return try writer.append(name, floats: parameter.floats(on: device))
     }
     for (weight, integers) in weights {
       switch name {

@@ -89,13 +89,13 @@ public struct GradientContext {
   /// A saved input; see ``DifferentiableOperation/saved``.
   public func input(_ index: Int) -> Tensor {
     guard let tensor = entry.inputs[index] else { preconditionFailure("input \(index) was not saved") }
-    return tensor
+    return tape.floats(tensor)
   }
 
   /// A saved output.
   public func output(_ index: Int) -> Tensor {
     guard let tensor = entry.outputs[index] else { preconditionFailure("output \(index) was not saved") }
-    return tensor
+    return tape.floats(tensor)
   }
 
   public func inputType(_ index: Int) -> TensorType { entry.inputTypes[index] }

@@ -92,8 +92,17 @@ public protocol DifferentiableOperation: Operation {
   /// The inputs and outputs that ``backward(_:)`` reads; others are released after the forward.
   var saved: SavedTensors { get }
 
+  /// The outputs that are rounded and kept in two bytes where a model stores its activations so.
+  ///
+  /// The first unless an operation says otherwise: others are statistics of rows, states or losses, which stay exact.
+  var activations: Set<Int> { get }
+
   /// Hands the gradient of every input that needs one to the context, in terms of other operations.
   func backward(_ context: GradientContext)
+}
+
+extension DifferentiableOperation {
+  public var activations: Set<Int> { [0] }
 }
 
 /// Positions of the tensors that a backward needs.

@@ -9,6 +9,7 @@ public final class Parameter {
   public let shape: Shape
   /// Weight decay applies to matrices, never to gains and biases.
   public let decays: Bool
+  /// Floats, or BF16 values where weights are stored in two bytes.
   public let memory: Memory
   /// Sum of gradients since the last step; nil when the model is not trained.
   public let gradient: Memory?
@@ -31,7 +32,23 @@ public final class Parameter {
     self.gradient = gradient
   }
 
-  public var value: Tensor { Tensor(memory, shape: shape) }
+  /// The value of a parameter that is stored as floats; ``Tape/parameter(_:)`` reads any.
+  public var value: Tensor {
+    precondition(memory.element == .float32, "\(name) is stored as \(memory.element.rawValue)")
+    return Tensor(memory, shape: shape)
+  }
+
+  /// Waits for the device and returns the values, whatever they are stored as.
+  public func floats(on device: any Device) throws -> [Float] {
+    guard memory.element == .bfloat16 else { return try device.read(memory, as: Float.self) }
+    return try device.read(memory, as: BFloat16.self).map(\.float)
+  }
+
+  /// Sets the values, rounded to nearest where they are stored in fewer bits.
+  func write(_ values: [Float], on device: any Device) {
+    guard memory.element == .bfloat16 else { return device.write(values, to: memory) }
+    device.write(values.map { BFloat16($0) }, to: memory)
+  }
 }
 
 /// What a model asks for; ``ParameterStore`` gives it memory.
@@ -52,14 +69,19 @@ public struct ParameterSpecification: Sendable, Hashable {
 public final class ParameterStore {
   public let device: any OperationDevice
   public let parameters: [Parameter]
-  /// All values; the decayed parameters come first.
+  /// All values, the decayed parameters first; where those are stored in two bytes the others alone.
   ///
   /// Padding between parameters is zero.
   public let values: Memory
+  /// The decayed parameters where they are stored in two bytes, else nil.
+  let packedValues: Memory?
   /// All gradients in the same layout; nil when not trained.
   public let gradients: Memory?
   /// Elements `0..<decayedCount` of the arenas are decayed.
   public let decayedCount: Int
+  /// The first `largeCount` of those belong to parameters of ``largeSize`` elements or more.
+  let largeCount: Int
+  static let largeSize = 4096
   /// What the products of linear layers are rounded to; nil for single precision.
   public internal(set) var precision: PrecisionPlan?
 
@@ -74,32 +96,30 @@ public final class ParameterStore {
   /// - Parameters:
   ///   - trains: Allocates gradients.
   ///   - packed: Names of parameters that get no place in the arena: their ``Parameter/packed`` will hold them.
+  ///   - weights: How decayed parameters are stored.
   public init(
     _ specifications: [ParameterSpecification], on device: any OperationDevice, trains: Bool,
-    packed: Set<String> = [],
+    packed: Set<String> = [], weights: NumberStorage.Format = .fp32,
   ) {
     precondition(!trains || packed.isEmpty, "packed parameters cannot be trained")
     self.device = device
-    let dense = specifications.filter { !packed.contains($0.name) }
-    let ordered = dense.filter(\.decays) + dense.filter { !$0.decays }
-    let step = Memory.viewAlignment / ElementType.float32.byteCount
-    var starts: [Int] = []
-    var total = 0
-    var decayed = 0
-    for specification in ordered {
-      starts.append(total)
-      total += (specification.shape.count + step - 1) / step * step
-      if specification.decays { decayed = total }
-    }
-    let values = device.allocate(total, of: .float32)
+    let layout = ArenaLayout(specifications.filter { !packed.contains($0.name) }, weights)
+    // Elements of the arenas that lie in `packedValues`.
+    let inBytes = weights == .bf16 ? layout.decayedCount : 0
+    let values = device.allocate(layout.count - inBytes, of: .float32)
     device.zero(values)
-    let gradients = trains ? device.allocate(total, of: .float32) : nil
+    let packedValues = inBytes > 0 ? device.allocate(inBytes, of: .bfloat16) : nil
+    if let packedValues { device.zero(packedValues) }
+    let gradients = trains ? device.allocate(layout.count, of: .float32) : nil
     if let gradients { device.zero(gradients) }
-    let made = zip(ordered, starts).map { specification, start in
-      Parameter(
+    let made = zip(layout.ordered, layout.starts).map { specification, start in
+      let count = specification.shape.count
+      return Parameter(
         name: specification.name, shape: specification.shape, decays: specification.decays,
-        memory: values.view(from: start, count: specification.shape.count),
-        gradient: gradients?.view(from: start, count: specification.shape.count))
+        memory: start < inBytes
+          ? packedValues?.view(from: start, count: count) ?? values
+          : values.view(from: start - inBytes, count: count),
+        gradient: gradients?.view(from: start, count: count))
     }
     let none = packed.isEmpty ? nil : device.allocate(1, of: .float32)
     let others = specifications.filter { packed.contains($0.name) }.compactMap { specification in
@@ -113,11 +133,13 @@ public final class ParameterStore {
     parameters = specifications.compactMap { byName[$0.name] }
     self.byName = byName
     ranges = Dictionary(
-      zip(ordered, starts).map { ($0.name, $1..<$1 + $0.shape.count) },
+      zip(layout.ordered, layout.starts).map { ($0.name, $1..<$1 + $0.shape.count) },
       uniquingKeysWith: { first, _ in first })
     self.values = values
+    self.packedValues = packedValues
     self.gradients = gradients
-    decayedCount = decayed
+    decayedCount = layout.decayedCount
+    largeCount = layout.largeCount
   }
 
   public subscript(name: String) -> Parameter? { byName[name] }
@@ -137,6 +159,35 @@ public final class ParameterStore {
   public func completeGradients() {
     for parameter in parameters where parameter.gradientIsEmpty {
       if let gradient = parameter.gradient { device.zero(gradient) }
+    }
+  }
+}
+
+/// Where parameters lie in arenas.
+private struct ArenaLayout {
+  /// The decayed ones first, large ones before small ones.
+  let ordered: [ParameterSpecification]
+  /// First elements, in the order of ``ordered``.
+  private(set) var starts: [Int] = []
+  private(set) var count = 0
+  private(set) var decayedCount = 0
+  private(set) var largeCount = 0
+
+  init(_ specifications: [ParameterSpecification], _ weights: NumberStorage.Format) {
+    let isLarge = { (specification: ParameterSpecification) in
+      specification.decays && specification.shape.count >= ParameterStore.largeSize
+    }
+    ordered =
+      specifications.filter(isLarge) + specifications.filter { $0.decays && !isLarge($0) }
+      + specifications.filter { !$0.decays }
+    // Views begin at whole pages in every arena, that of the fewest bytes included.
+    let element = weights == .bf16 ? ElementType.bfloat16 : .float32
+    let step = Memory.viewAlignment / element.byteCount
+    for specification in ordered {
+      starts.append(count)
+      count += (specification.shape.count + step - 1) / step * step
+      if isLarge(specification) { largeCount = count }
+      if specification.decays { decayedCount = count }
     }
   }
 }

@@ -14,7 +14,7 @@ public final class Tape {
 
   private var records: [Record] = []
   private var variableCount = 0
-  private var variables: [ObjectIdentifier: Tensor] = [:]
+  private var variables: [ObjectIdentifier: Int] = [:]
   private var parameters: [Int: Parameter] = [:]
   private var signatures: [String: ShapeSignature] = [:]
   private var scopes: [String] = []
@@ -23,6 +23,9 @@ public final class Tape {
   var transformSigns: [Int: Tensor] = [:]
   /// Told of every operand that is rounded.
   var roundingObserver: ((RoundedOperandView) -> Void)?
+  /// Whether activations are rounded to BF16 and kept in two bytes; see `Tape+Storage.swift`.
+  var storesBFloat16 = false
+  var widened = WidenedTensors()
   /// Losses whose gradient was added to parameters before the backward, with the operation that did it.
   private var requiredRoots: [Int: String] = [:]
 
@@ -58,11 +61,14 @@ public final class Tape {
 
   /// A parameter's value, with a gradient while recording.
   public func parameter(_ parameter: Parameter) -> Tensor {
-    guard isRecording, parameter.gradient != nil else { return parameter.value }
+    let value = value(of: parameter)
+    guard isRecording, parameter.gradient != nil else { return value }
     let key = ObjectIdentifier(parameter)
-    if let known = variables[key] { return known }
-    let tensor = watch(parameter.value)
-    variables[key] = tensor
+    if let known = variables[key] {
+      return Tensor(type: value.type, memory: value.memory, variable: known, storage: value.storage)
+    }
+    let tensor = watch(value)
+    variables[key] = tensor.variable
     if let variable = tensor.variable { parameters[variable] = parameter }
     return tensor
   }
@@ -71,7 +77,8 @@ public final class Tape {
   public func watch(_ tensor: Tensor) -> Tensor {
     guard isRecording else { return tensor }
     variableCount += 1
-    return Tensor(type: tensor.type, memory: tensor.memory, variable: variableCount - 1)
+    return Tensor(
+      type: tensor.type, memory: tensor.memory, variable: variableCount - 1, storage: tensor.storage)
   }
 
   /// Runs an operation.
@@ -97,8 +104,9 @@ public final class Tape {
         device.failure.set(error)
       }
     }
-    observer?(type(of: operation).name, scopes.joined(separator: "."), outputs)
-    return record(operation, inputs, outputs)
+    let stored = storesBFloat16 ? storeActivations(of: operation, outputs) : outputs
+    observer?(type(of: operation).name, scopes.joined(separator: "."), stored)
+    return record(operation, inputs, stored)
   }
 
   /// Executes an operation, under its name and with its work while the device is watched.
@@ -138,8 +146,8 @@ public final class Tape {
           operation: operation, scope: scopes.joined(separator: "."), inputTypes: inputs.map(\.type),
           inputVariables: inputs.map(\.variable), outputVariables: results.map(\.variable),
           outputTypes: results.map(\.type),
-          inputs: inputs.enumerated().map { saved.inputs.contains($0.offset) ? $0.element.detached : nil },
-          outputs: results.enumerated().map { saved.outputs.contains($0.offset) ? $0.element.detached : nil })
+          inputs: inputs.enumerated().map { saved.inputs.contains($0.offset) ? $0.element.kept : nil },
+          outputs: results.enumerated().map { saved.outputs.contains($0.offset) ? $0.element.kept : nil })
       ))
     return results
   }
@@ -214,6 +222,7 @@ public final class Tape {
     }
     scopes = []
     variables = [:]
+    widened = WidenedTensors()
     return table
   }
 
@@ -221,6 +230,7 @@ public final class Tape {
     let cotangents = table.take(entry.outputVariables, as: entry.outputTypes.map(\.shape))
     guard cotangents.contains(where: { $0 != nil }) else { return }
     scopes = [entry.scope, "backward"]
+    widened.beginEntry()
     entry.operation.backward(
       GradientContext(tape: self, entry: entry, cotangents: cotangents, table: table))
   }
@@ -242,12 +252,14 @@ public final class Tape {
     let forward = Tape(on: device, isRecording: false)
     forward.observer = observer
     forward.scopes = scopes
-    let outputs = body(forward, inputs.map(\.detached)).map { watch($0) }
+    forward.storesBFloat16 = storesBFloat16
+    let outputs = body(forward, inputs.map(\.detached)).map { watch(packed($0)) }
     records.append(
       .segment(
         RecomputedSegment(
-          scopes: scopes, inputs: inputs.map(\.detached), inputVariables: inputs.map(\.variable),
-          outputVariables: outputs.map(\.variable), outputShapes: outputs.map(\.shape), body: body)))
+          scopes: scopes, storesBFloat16: storesBFloat16, inputs: inputs.map(\.kept),
+          inputVariables: inputs.map(\.variable), outputVariables: outputs.map(\.variable),
+          outputShapes: outputs.map(\.shape), body: body)))
     return outputs
   }
 
@@ -259,8 +271,13 @@ public final class Tape {
     // Here and not in the first forward: each operand is told of once.
     inner.roundingObserver = roundingObserver
     inner.scopes = segment.scopes
-    let inputs = zip(segment.inputs, segment.inputVariables).map { $1 == nil ? $0 : inner.watch($0) }
+    inner.storesBFloat16 = segment.storesBFloat16
+    let inputs = zip(segment.inputs, segment.inputVariables).map { kept, variable in
+      let floats = inner.floats(kept)
+      return variable == nil ? floats : inner.watch(floats)
+    }
     let outputs = segment.body(inner, inputs)
+    inner.storesBFloat16 = false
     let seeds = zip(outputs, cotangents).compactMap { output, cotangent in cotangent.map { (output, $0) } }
     let gradients = inner.gradients(of: seeds.map(\.0), with: seeds.map(\.1), for: inputs)
     for (gradient, variable) in zip(gradients, segment.inputVariables) {
@@ -272,6 +289,7 @@ public final class Tape {
 /// A part of the forward that is run again when its gradients are asked for.
 private struct RecomputedSegment {
   let scopes: [String]
+  let storesBFloat16: Bool
   let inputs: [Tensor]
   let inputVariables: [Int?]
   let outputVariables: [Int?]

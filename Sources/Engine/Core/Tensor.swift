@@ -8,13 +8,16 @@ public struct Tensor {
   public let memory: Memory
   /// Identifies the tensor on the tape that produced it; nil for values that need no gradient.
   let variable: Int?
+  /// What a tape keeps of it for the backward.
+  let storage: TensorStorage
 
-  init(type: TensorType, memory: Memory, variable: Int? = nil) {
+  init(type: TensorType, memory: Memory, variable: Int? = nil, storage: TensorStorage = .floats) {
     precondition(
       type.shape.count == memory.count, "\(type) needs \(type.shape.count) elements, not \(memory.count)")
     self.type = type
     self.memory = memory
     self.variable = variable
+    self.storage = storage
   }
 
   /// A tensor without gradient over existing memory.
@@ -33,11 +36,11 @@ public struct Tensor {
 
   /// The same elements in another shape of the same count; gradients follow.
   public func reshaped(to shape: Shape) -> Tensor {
-    Tensor(type: TensorType(shape, type.element), memory: memory, variable: variable)
+    Tensor(type: TensorType(shape, type.element), memory: memory, variable: variable, storage: storage)
   }
 
   /// The same value, cut off from the tape: no gradient flows through it.
-  public var detached: Tensor { Tensor(type: type, memory: memory) }
+  public var detached: Tensor { Tensor(type: type, memory: memory, storage: storage) }
 
   /// Rows `start..<start+count` of the first axis, sharing memory; without gradient.
   ///

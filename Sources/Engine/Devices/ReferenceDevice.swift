@@ -79,6 +79,7 @@ public final class ReferenceDevice<Scalar: ReferenceScalar>: OperationDevice {
     case let value as Float: Scalar(value)
     case let value as Int32: Scalar(value)
     case let value as UInt8: Scalar(value)
+    case let value as BFloat16: Scalar(value.float)
     default: .nan
     }
   }
@@ -88,6 +89,7 @@ public final class ReferenceDevice<Scalar: ReferenceScalar>: OperationDevice {
     case .float32: Float(scalar) as? Value
     case .int32: Int32(exactly: scalar) as? Value
     case .uint8: UInt8(exactly: scalar) as? Value
+    case .bfloat16: BFloat16(Float(scalar)) as? Value
     }
   }
 }

@@ -87,7 +87,7 @@ public final class Generator {
     cache.advance(by: ids.count)
     let width = model.configuration.modelDimension
     let last = tape.lastRow(of: states.reshaped(to: [ids.count, width]))
-    var result = tape.linear(last, weight: model.head.value)
+    var result = tape.linear(last, weight: tape.parameter(model.head))
     if softcap > 0 { result = tape.softcap(result, softcap) }
     logits = try result.floats(on: device)
     if let token = logits.firstIndex(where: { !$0.isFinite }) {

@@ -122,9 +122,12 @@ struct Mamba2Mixer: CatalogueMixer {
       bias: convolutionBias.map { tape.parameter($0) }, activation: .silu, initialState: kept.first,
       documents: context.documents)
     let operands = tape.apply(SplitColumns(widths: [inner, shared, shared]), [filtered])
+    let decay = tape.inSinglePrecision {
+      tape.apply(Self.negativeExponential, [tape.parameter(rate)])[0]
+    }
     let (mixed, state) = tape.stateSpaceDual(
       x: operands[0].reshaped(to: [batch, time, heads, headDimension]), step: steps(parts[2], tape),
-      decay: tape.apply(Self.negativeExponential, [tape.parameter(rate)])[0],
+      decay: decay,
       write: operands[1].reshaped(to: [batch, time, settings.groups, settings.stateSize]),
       read: operands[2].reshaped(to: [batch, time, settings.groups, settings.stateSize]),
       skip: tape.parameter(skip), initialState: kept.last, documents: context.documents)
@@ -143,7 +146,7 @@ struct Mamba2Mixer: CatalogueMixer {
       let low = values[0].maximum(values[0].constant(range.lowerBound))
       return [range.upperBound.isFinite ? low.minimum(low.constant(range.upperBound)) : low]
     }
-    return tape.apply(Pointwise(program), [steps])[0]
+    return tape.inSinglePrecision { tape.apply(Pointwise(program), [steps])[0] }
   }
 
   /// `rms(y silu(gate)) weight` over the channels of each group, as the model was trained.

@@ -27,6 +27,9 @@ final class Decoder: LanguageModel {
 
   func hiddenStates(_ ids: Tensor, _ context: ForwardContext) -> Tensor {
     let tape = context.tape
+    tape.storesBFloat16 = configuration.storage.activations == .bf16
+    // Logits, losses and gradients stay in single precision.
+    defer { tape.storesBFloat16 = false }
     var context = context
     context.exchange = LayerExchange()
     var stream = tape.scope("embedding") { embed(ids, context) }

@@ -29,8 +29,11 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var mixers: MixerSettings
   /// What state space layers have besides heads; nil for models without.
   public var stateSpace: StateSpaceSettings?
-  /// Deviation of initial weights.
+  /// What the products of linear layers are rounded to; nil for single precision.
   public var precision: LinearPrecision?
+  /// How activations are kept.
+  public var storage = NumberStorage()
+  /// Deviation of initial weights.
   public var initialDeviation: Double
   /// Adapters that are trained in place of the weights; nil for none.
   public var adapter: LowRankAdapter?

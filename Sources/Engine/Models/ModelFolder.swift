@@ -45,6 +45,7 @@ public struct ModelFolder {
     compression = try CompressedTensors.read(from: reader)
     // What is written from it has floats.
     configuration.source[CompressedTensors.key] = nil
+    configuration.storage = try NumberStorage.read(from: reader)
     let problems = configuration.problems
     guard problems.isEmpty else { throw ModelError.impossible(path: file, problems: problems) }
     let generation = resolved + "/generation_config.json"
@@ -108,7 +109,9 @@ public struct ModelFolder {
       ? [] : compressed?.packable ?? []
     let store = ParameterStore(
       specifications, on: device, trains: isTrained,
-      packed: unpacks ? [] : packing.names.union(staysPacked))
+      packed: unpacks ? [] : packing.names.union(staysPacked),
+      // Who only reads them has no use for rounding again.
+      weights: trains ? configuration.storage.weights : .fp32)
     for parameter in store.parameters {
       if let compressed, compressed.names.contains(parameter.name) {
         guard !staysPacked.contains(parameter.name) else {
@@ -174,7 +177,7 @@ public struct ModelFolder {
   /// Writes config.json and the weights of `model` into an existing folder.
   ///
   /// - Parameters:
-  ///   - type: F32, or BF16 and F16 (rounded to nearest even).
+  ///   - type: F32, or BF16 and F16 (rounded to nearest even). Weights that are stored in BF16 are written so instead of F32.
   ///   - shardByteCount: Weights above this size are split into shards with an index.
   public static func write(
     _ model: any LanguageModel, to folder: String, as type: SafetensorsType = .float32,
@@ -183,13 +186,16 @@ public struct ModelFolder {
     var configuration = model.configuration
     configuration.precision?.step = model.parameters.precision?.step ?? 0
     let architecture = try ArchitectureCatalogue.architecture(configuration.architecture)
-    try JSON.object(configurationJSON(configuration, architecture, type)).write(to: folder + "/config.json")
-    let device = model.parameters.device
-    try WeightsWriter(type: type, shardByteCount: shardByteCount).write(
-      model.parameters.parameters.map { ($0.name, $0.shape.dimensions) }, to: folder
-    ) { name in
-      guard let parameter = model.parameters[name] else { return [] }
-      return try device.read(parameter.memory, as: Float.self)
+    let parameters = model.parameters
+    let weights = type == .float32 && parameters.packedValues != nil ? .bfloat16 : type
+    try JSON.object(configurationJSON(configuration, architecture, weights)).write(
+      to: folder + "/config.json")
+    let tensors = parameters.parameters.map { parameter in
+      SafetensorsDeclaration(
+        parameter.name, parameter.memory.element == .bfloat16 ? weights : type, parameter.shape.dimensions)
+    }
+    try WeightsWriter(shardByteCount: shardByteCount).write(tensors, to: folder) { name in
+      try parameters[name]?.floats(on: parameters.device) ?? []
     }
   }
 
@@ -199,6 +205,8 @@ public struct ModelFolder {
     var json = configuration.source
     for entry in architecture.json(of: configuration) { json[entry.key] = entry.value }
     json[LinearPrecision.key] = configuration.precision.map { .object($0.json) }
+    let storage = configuration.storage
+    json[NumberStorage.key] = storage.isFull ? nil : .object(storage.json)
     json["model_type"] = .string(configuration.architecture)
     json["architectures"] = [.string(architecture.className(of: configuration.architecture))]
     let names: [SafetensorsType: String] = [.float32: "float32", .bfloat16: "bfloat16", .float16: "float16"]
@@ -227,7 +235,8 @@ public enum ModelInitialization {
     let scaleNames = Set(scales.map(\.name))
     let store = ParameterStore(
       architecture.parameters(of: configuration) + scales, on: device,
-      trains: trains && configuration.adapter == nil, packed: packing.names)
+      trains: trains && configuration.adapter == nil, packed: packing.names,
+      weights: configuration.storage.weights)
     for parameter in store.parameters where !scaleNames.contains(parameter.name) {
       if device is PlanningDevice {
         packing.reserve(parameter, on: device)

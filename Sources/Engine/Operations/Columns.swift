@@ -43,6 +43,8 @@ public struct SplitColumns: DifferentiableOperation {
     }
   }
 
+  public var activations: Set<Int> { Set(widths.indices) }
+
   public var saved: SavedTensors { SavedTensors() }
 
   public func backward(_ context: GradientContext) {

@@ -49,6 +49,8 @@ public struct CrossEntropy: DifferentiableOperation, CrossEntropyOperation {
     return Cost(flops: 4 * count, bytes: 4 * count)
   }
 
+  public var activations: Set<Int> { [] }
+
   public var saved: SavedTensors { SavedTensors(inputs: [0, 1]) }
 
   public func backward(_ context: GradientContext) {

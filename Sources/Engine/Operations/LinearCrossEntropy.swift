@@ -74,6 +74,8 @@ public struct LinearCrossEntropy: DifferentiableOperation, CrossEntropyOperation
 
   public func workspace(_ inputs: [TensorType]) -> Int { ChunkedHead.workspace(inputs, chunkRows) }
 
+  public var activations: Set<Int> { [] }
+
   public var saved: SavedTensors { SavedTensors(inputs: hasBias ? [0, 1, 2, 3] : [0, 1, 2]) }
 
   public func backward(_ context: GradientContext) {

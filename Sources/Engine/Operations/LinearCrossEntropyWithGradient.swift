@@ -137,6 +137,8 @@ public struct LinearCrossEntropyWithGradient: DifferentiableOperation, Accumulat
   public func workspace(_ inputs: [TensorType]) -> Int { ChunkedHead.workspace(inputs, chunkRows) }
 
   /// The gradients themselves: they were computed with the loss.
+  public var activations: Set<Int> { [] }
+
   public var saved: SavedTensors {
     var outputs: Set = [hiddenPosition]
     if weightGradient == .output { outputs.insert(0) }

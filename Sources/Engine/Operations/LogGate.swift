@@ -58,7 +58,7 @@ extension Tape {
   /// - Parameter x: [...].
   public func logGate(_ gate: LogGate, _ x: Tensor) -> Tensor {
     precondition(gate != .softplusA, "log_gate: softplus_a needs a_log and dt_bias")
-    return apply(gate.operation, [x])[0]
+    return inSinglePrecision { apply(gate.operation, [x])[0] }
   }
 
   /// `-exp(a_log) softplus(x + dt_bias)`; see ``LogGate/softplusA``.
@@ -68,7 +68,7 @@ extension Tape {
   ///   - aLog: [heads].
   ///   - timeStepBias: [heads].
   public func logGate(_ x: Tensor, aLog: Tensor, timeStepBias: Tensor) -> Tensor {
-    apply(LogGate.softplusA.operation, [x, aLog, timeStepBias])[0]
+    inSinglePrecision { apply(LogGate.softplusA.operation, [x, aLog, timeStepBias])[0] }
   }
 
   /// `log(1 + exp(x + bias))`: step sizes of state space layers.
@@ -78,9 +78,11 @@ extension Tape {
   ///   - bias: [heads]; nil for none.
   public func softplus(_ x: Tensor, bias: Tensor? = nil) -> Tensor {
     guard let bias else {
-      return apply(Pointwise(PointwiseProgram(inputs: 1) { [LogGate.softplus($0[0])] }), [x])[0]
+      let program = PointwiseProgram(inputs: 1) { [LogGate.softplus($0[0])] }
+      return inSinglePrecision { apply(Pointwise(program), [x])[0] }
     }
     let program = PointwiseProgram(inputs: 2) { [LogGate.softplus($0[0] + $0[1])] }
-    return apply(Pointwise(program, operands: [.init(0), .init(1, .row)]), [x, bias])[0]
+    let operation = Pointwise(program, operands: [.init(0), .init(1, .row)])
+    return inSinglePrecision { apply(operation, [x, bias])[0] }
   }
 }

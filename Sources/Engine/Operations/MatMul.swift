@@ -101,6 +101,9 @@ public struct MatMul: DifferentiableOperation, AccumulatingOperation {
 
   // MARK: Gradient
 
+  /// With the sum before the activation function.
+  public var activations: Set<Int> { keepsPreactivation ? [0, 1] : [0] }
+
   public var saved: SavedTensors {
     SavedTensors(inputs: [0, 1], outputs: keepsPreactivation ? [1] : [])
   }

@@ -32,6 +32,8 @@ extension NormOperation {
     Cost(flops: Self.flops * Double(outputs[0].shape.count), moving: inputs + outputs)
   }
 
+  public var activations: Set<Int> { Set([0, forward.operands.output(.sum)].compactMap { $0 }) }
+
   public var saved: SavedTensors { forward.saved }
 }
 

@@ -71,6 +71,8 @@ public struct SumRows: DifferentiableOperation, AccumulatingOperation {
       over: .groups((columns + across - 1) / across, splits))
   }
 
+  public var activations: Set<Int> { [] }
+
   public var saved: SavedTensors { SavedTensors() }
 
   public func backward(_ context: GradientContext) {
@@ -121,6 +123,8 @@ public struct RepeatRow: DifferentiableOperation {
       over: .groups(rows))
   }
 
+  public var activations: Set<Int> { [] }
+
   public var saved: SavedTensors { SavedTensors() }
 
   public func backward(_ context: GradientContext) {
@@ -162,6 +166,8 @@ public struct SumOfSquares: DifferentiableOperation {
   public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
     try DeviceSum(squares: true).enqueue(on: device, inputs[0].memory, to: outputs[0].memory)
   }
+
+  public var activations: Set<Int> { [] }
 
   public var saved: SavedTensors { SavedTensors(inputs: [0]) }
 

@@ -89,6 +89,8 @@ public struct RowDots: DifferentiableOperation {
       on: device, inputs[0].memory, inputs[1].memory, outputs[0].memory)
   }
 
+  public var activations: Set<Int> { [] }
+
   public var saved: SavedTensors { SavedTensors(inputs: [0, 1]) }
 
   public func backward(_ context: GradientContext) {

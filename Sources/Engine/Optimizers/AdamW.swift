@@ -35,6 +35,7 @@ public struct AdamW: UpdateRule {
   }
 
   public var stateNames: [String] { ["first_moment", "second_moment"] }
+  public var unsignedStates: Set<String> { ["second_moment"] }
   public var hyperparameterCount: Int { AdamMoments.hyperparameterCount }
 
   public func update(
@@ -72,6 +73,7 @@ public struct Adam: UpdateRule {
   }
 
   public var stateNames: [String] { ["first_moment", "second_moment"] }
+  public var unsignedStates: Set<String> { ["second_moment"] }
   public var hyperparameterCount: Int { AdamMoments.hyperparameterCount }
 
   public func update(

@@ -1,43 +1,82 @@
 public import Kernels
+import NumberFormats
 
 /// Applies an ``UpdateRule`` to all parameters: one launch for those that are decayed, one for the others.
+///
+/// What is stored in fewer bits is updated in pieces, so that the floats between are few.
 public final class Optimizer {
   public let rule: any UpdateRule
-  /// One arena per state tensor, in the parameters' layout.
+  public let stateFormat: StateFormat
+  /// One arena of floats per state tensor, in the parameters' layout from element ``firstFloat`` on.
   public let state: [Memory]
+  /// Those in front of it; empty where all are floats.
+  let dynamicState: [DynamicArena]
+  /// 0, or where the parameters begin whose state is floats although others' is not.
+  let firstFloat: Int
   /// Updates made so far.
   public private(set) var stepCount = 0
 
-  private let store: ParameterStore
+  let store: ParameterStore
   private let groups: [Group]
   private let program: PointwiseProgram
+  private let seed: UInt64
+
+  /// How states are stored between updates.
+  public enum StateFormat: String, Sendable, CaseIterable {
+    case fp32
+    /// Eight bits a number on a dynamic map with a float per 256; those of small and of undecayed tensors stay floats.
+    case int8
+  }
 
   /// A contiguous part of the arenas with one set of hyperparameters.
   private struct Group {
     let decays: Bool
     let count: Int
-    let values: Memory
+    let values: StoredArena
     let gradients: Memory
-    let state: [Memory]
+    let state: [StoredArena]
     let hyperparameters: Memory
+
+    /// Elements that are updated at once.
+    var piece: Int {
+      values.isCompact || state.contains(where: \.isCompact) ? DynamicArena.alignment * 2 : max(1, count)
+    }
   }
 
+  /// - Parameters:
+  ///   - stateFormat: How states are stored.
+  ///   - seed: Of stochastic rounding, where weights are stored in fewer bits.
   /// - Precondition: `store` has gradients.
-  public init(_ rule: any UpdateRule, for store: ParameterStore) {
+  public init(
+    _ rule: any UpdateRule, for store: ParameterStore, stateFormat: StateFormat = .fp32, seed: UInt64 = 0,
+  ) {
     guard let gradients = store.gradients else { preconditionFailure("an optimizer needs gradients") }
     self.rule = rule
     self.store = store
+    self.stateFormat = stateFormat
+    self.seed = seed
     let device = store.device
-    let arenas = rule.stateNames.map { _ in device.allocate(store.values.count, of: .float32) }
+    let first = stateFormat == .int8 ? store.largeCount : 0
+    firstFloat = first
+    let arenas = rule.stateNames.map { _ in device.allocate(gradients.count - first, of: .float32) }
     for memory in arenas { device.zero(memory) }
     state = arenas
-    let ranges = [(true, 0..<store.decayedCount), (false, store.decayedCount..<store.values.count)]
+    let dynamic =
+      first == 0
+      ? []
+      : rule.stateNames.map {
+        DynamicArena(first, isSigned: !rule.unsignedStates.contains($0), on: device)
+      }
+    dynamicState = dynamic
+    let (decayed, end) = (store.decayedCount, gradients.count)
+    let ranges = [(true, 0..<first), (true, first..<decayed), (false, decayed..<end)]
     groups = ranges.filter { !$0.1.isEmpty }.map { decays, range in
       Group(
-        decays: decays, count: range.count,
-        values: store.values.view(from: range.lowerBound, count: range.count),
+        decays: decays, count: range.count, values: store.arena(range),
         gradients: gradients.view(from: range.lowerBound, count: range.count),
-        state: arenas.map { $0.view(from: range.lowerBound, count: range.count) },
+        state: range.lowerBound < first
+          ? dynamic.map { .dynamic($0) }
+          : arenas.map { .floats($0.view(from: range.lowerBound - first, count: range.count)) },
         hyperparameters: device.allocate(rule.hyperparameterCount, of: .float32))
     }
     program = Optimizer.program(rule)
@@ -74,39 +113,52 @@ public final class Optimizer {
   }
 
   private func apply(to group: Group, clip: GradientClip.Result, on tape: Tape) {
-    let shape: Shape = [group.count]
+    for start in stride(from: 0, to: group.count, by: group.piece) {
+      let range = start..<min(group.count, start + group.piece)
+      let arenas = [group.values] + group.state
+      let floats = arenas.map { $0.floats(range, on: tape) }
+      let gradient = Tensor(
+        group.gradients.view(from: start, count: range.count), shape: [range.count])
+      update(floats, gradient, group.hyperparameters, clip: clip, on: tape)
+      for (index, arena) in arenas.enumerated() {
+        let bits = RoundingBits(
+          seed: seed, step: UInt64(stepCount), tensor: UInt64(index) << 40 | UInt64(start))
+        arena.store(floats[index], range, randomness: bits, on: tape)
+      }
+    }
+  }
+
+  /// Changes values and state in place.
+  private func update(
+    _ floats: [Tensor], _ gradient: Tensor, _ hyperparameters: Memory, clip: GradientClip.Result,
+    on tape: Tape,
+  ) {
     let hyperCount = rule.hyperparameterCount
-    let stateCount = rule.stateNames.count
     let operands: [Pointwise.Operand] =
       [.init(0), .init(1), .init(2, .element(0)), .init(3, .element(0))]
-      + (0..<hyperCount).map { .init(4, .element($0)) } + (0..<stateCount).map { .init(5 + $0) }
-    let values = Tensor(group.values, shape: shape)
-    let state = group.state.map { Tensor($0, shape: shape) }
-    let inputs = [
-      values, Tensor(group.gradients, shape: shape), clip.factor, clip.isFinite,
-      Tensor(group.hyperparameters, shape: [hyperCount]),
-    ]
-    let outputs = Dictionary(
-      uniqueKeysWithValues: ([values] + state).enumerated().map { ($0.offset, $0.element) })
-    tape.apply(Pointwise(program, operands: operands), inputs + state, into: outputs)
-  }
-
-  /// The names of all state tensors in checkpoints.
-  var stateTensorNames: [String] {
-    rule.stateNames.flatMap { state in store.parameters.map { "\(state).\($0.name)" } }
-  }
-
-  /// The state of one parameter by `<state>.<parameter>`, the name in checkpoints.
-  func stateMemory(named name: String) -> Memory? {
-    for (state, arena) in zip(rule.stateNames, state) where name.hasPrefix(state + ".") {
-      guard let range = store.range(of: String(name.dropFirst(state.count + 1))) else { return nil }
-      return arena.view(from: range.lowerBound, count: range.count)
-    }
-    return nil
+      + (0..<hyperCount).map { .init(4, .element($0)) } + (1..<floats.count).map { .init(4 + $0) }
+    let inputs =
+      [floats[0], gradient, clip.factor, clip.isFinite, Tensor(hyperparameters, shape: [hyperCount])]
+      + floats[1...]
+    let outputs = Dictionary(uniqueKeysWithValues: floats.enumerated().map { ($0.offset, $0.element) })
+    tape.apply(Pointwise(program, operands: operands), inputs, into: outputs)
   }
 
   /// Continues from a checkpoint: the state arenas were filled by the caller.
   public func restore(stepCount: Int) { self.stepCount = stepCount }
+}
+
+extension ParameterStore {
+  /// Elements of the arenas' layout as they are stored: all decayed, or none of them.
+  fileprivate func arena(_ range: Range<Int>) -> StoredArena {
+    guard let packedValues else {
+      return .floats(values.view(from: range.lowerBound, count: range.count))
+    }
+    guard range.lowerBound >= decayedCount else {
+      return .halves(packedValues.view(from: range.lowerBound, count: range.count))
+    }
+    return .floats(values.view(from: range.lowerBound - decayedCount, count: range.count))
+  }
 }
 
 /// Scales all gradients so that their common Euclidean norm is at most a maximum.

@@ -7,6 +7,8 @@ public protocol UpdateRule: Sendable {
   static var name: String { get }
   /// Names of the state tensors, each of the parameter's shape and zero at first.
   var stateNames: [String] { get }
+  /// Those of them that are never negative.
+  var unsignedStates: Set<String> { get }
   /// How many numbers ``hyperparameters(_:)`` returns, at most 16.
   var hyperparameterCount: Int { get }
 
@@ -21,6 +23,10 @@ public protocol UpdateRule: Sendable {
 
   /// Numbers of one step, computed in double precision.
   func hyperparameters(_ step: OptimizerStep) -> [Double]
+}
+
+extension UpdateRule {
+  public var unsignedStates: Set<String> { [] }
 }
 
 /// Where an optimizer stands.

@@ -96,6 +96,8 @@ public struct Pointwise: DifferentiableOperation, Hashable {
 
   // MARK: Gradient
 
+  public var activations: Set<Int> { Set(program.outputs.indices) }
+
   public var saved: SavedTensors { SavedTensors(inputs: Set(0..<tensorCount)) }
 
   public func backward(_ context: GradientContext) {

@@ -76,7 +76,8 @@ extension LinearPrecision {
       guard let scale = precision.weightScale, names.contains(scale.parameter.name),
         let quantizer = formats.fpropWeight?.uniformQuantizer
       else { continue }
-      let rows = weight.linearLayout == .inOut ? tape.transposed(weight.value) : weight.value
+      let rows =
+        weight.linearLayout == .inOut ? tape.transposed(tape.value(of: weight)) : tape.value(of: weight)
       let start = Self.start(quantizer, rows: rows.shape[0], columns: rows.shape[1])
       tape.apply(start, [rows], into: [0: scale.parameter.value])
     }

@@ -91,6 +91,8 @@ public struct LinearPrecision: Sendable, Equatable {
 public enum PrecisionError: Error, CustomStringConvertible {
   case nothingExcluded(String, names: [String])
   case nothingRounded
+  /// States in eight bits were asked for, but every matrix is below this many numbers.
+  case onlySmallStates(Int)
   case transformDoesNotFit(Int, name: String, shape: Shape)
 
   public var description: String {
@@ -102,6 +104,8 @@ public enum PrecisionError: Error, CustomStringConvertible {
     case .transformDoesNotFit(let size, let name, let shape):
       "\(name) is \(shape), which does not hold whole Hadamard transforms of \(size)"
         + "\n  hint: a smaller hadamard=, other model sizes, or leave it out with precision.exclude"
+    case .onlySmallStates(let size):
+      "no trained matrix has \(size) numbers, so no state would be stored in eight bits\n  hint: optimizer.state=fp32"
     case .nothingRounded:
       "no linear layer is left to round\n  hint: precision.exclude, precision.full_first and precision.full_last leave out all"
     }

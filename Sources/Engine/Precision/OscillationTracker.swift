@@ -155,7 +155,7 @@ extension Tape {
   func uniform(
     _ weight: Parameter, _ quantizer: UniformQuantizer, _ result: QuantizeUniform.Result,
   ) -> Tensor {
-    let rows = weight.linearLayout == .inOut ? transposed(weight.value) : weight.value
+    let rows = weight.linearLayout == .inOut ? transposed(value(of: weight)) : value(of: weight)
     let scale = weight.precision?.weightScale?.parameter.value ?? statisticalScale(of: rows, quantizer)
     return apply(QuantizeUniform(quantizer, result: result), [rows, scale])[0]
   }

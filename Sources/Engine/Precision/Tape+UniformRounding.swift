@@ -29,11 +29,14 @@ extension Tape {
     }
     // Groups lie along the sum: rows of [out, in].
     let source = scale == nil ? weight.detached : weight
-    let rows = isTransposed ? transposed(source) : source
-    let result =
-      scale.map { learned(rows, rounding, .fpropWeight, scale: $0) }
-      ?? statistical(rows, rounding, quantizer)
-    return isTransposed ? transposed(result) : result
+    // Levels times scales are no BF16 values.
+    return inSinglePrecision {
+      let rows = isTransposed ? transposed(source) : source
+      let result =
+        scale.map { learned(rows, rounding, .fpropWeight, scale: $0) }
+        ?? statistical(rows, rounding, quantizer)
+      return isTransposed ? transposed(result) : result
+    }
   }
 
   /// An operand rounded under its learned scale, with gradients for both.

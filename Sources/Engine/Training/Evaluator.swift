@@ -70,7 +70,7 @@ public struct Evaluator {
     let documents = window.documents.map { Tensor($0, shape: shape, on: device) }
     let states = model.hiddenStates(ids, ForwardContext(tape: tape, documents: documents))
     let result = tape.linearCrossEntropy(
-      hidden: states, weight: model.head.value,
+      hidden: states, weight: tape.parameter(model.head),
       labels: Tensor(window.labels, shape: [shape.count], on: device),
       CrossEntropyOptions(softcap: softcap))
     let losses = try result.tokenLosses.floats(on: device)
@@ -96,7 +96,7 @@ public struct Evaluator {
     for first in stride(from: 0, to: scored.count, by: chunk) {
       let positions = scored[first..<min(scored.count, first + chunk)]
       let rows = Tensor(positions.map { Int32($0) }, shape: [positions.count], on: device)
-      let logits = try tape.linear(tape.embedding(rows, weight: states), weight: model.head.value)
+      let logits = try tape.linear(tape.embedding(rows, weight: states), weight: tape.parameter(model.head))
         .floats(on: device)
       for (row, position) in positions.enumerated() {
         let candidates = logits[row * vocabulary..<(row + 1) * vocabulary]

@@ -41,6 +41,8 @@ public struct TrainingOptions: Sendable, Equatable {
   public var annealingSteps = 0
   /// How near, in steps between two levels.
   public var annealingRadius = 0.005
+  /// How states of the optimizer are stored.
+  public var optimizerState: Optimizer.StateFormat
 
   public init(
     steps: Int, seconds: Double? = nil, seed: UInt64, contextLength: Int, sequencesPerStep: Int,
@@ -48,7 +50,7 @@ public struct TrainingOptions: Sendable, Equatable {
     schedule: LearningRateSchedule, clip: Double = 1, loss: LossOptions = LossOptions(),
     evaluationInterval: Int = 0, evaluationTokens: Int = 0, sampleInterval: Int = 0, sampleTokens: Int = 64,
     samplePrompt: String = "", checkpointInterval: Int = 0, keptCheckpoints: Int = 3,
-    roundingInterval: Int = 0,
+    roundingInterval: Int = 0, optimizerState: Optimizer.StateFormat = .fp32,
   ) {
     self.steps = steps
     self.seconds = seconds
@@ -68,6 +70,7 @@ public struct TrainingOptions: Sendable, Equatable {
     self.checkpointInterval = checkpointInterval
     self.keptCheckpoints = keptCheckpoints
     self.roundingInterval = roundingInterval
+    self.optimizerState = optimizerState
   }
 
   public var tokensPerStep: Int { sequencesPerStep * contextLength }

@@ -38,7 +38,10 @@ public enum TrainingPlanner {
     let weights = device.memoryUse.live
     let trained = model.parameters.trained
     let gradients = trained.gradients.map { Memory.blockByteCount(for: $0.byteCount) } ?? 0
-    let optimizer = Optimizer(rule, for: trained)
+    let optimizer = Optimizer(rule, for: trained, stateFormat: options.optimizerState)
+    guard options.optimizerState == .fp32 || !optimizer.dynamicState.isEmpty || rule.stateNames.isEmpty else {
+      throw PrecisionError.onlySmallStates(ParameterStore.largeSize)
+    }
     let fixed = device.memoryUse.live
     let step = TrainingStep(
       model: model, optimizer: optimizer, loss: options.loss, clip: options.clip,

@@ -114,7 +114,7 @@ public enum TrainingCheckpoint {
     } else {
       try ModelFolder.write(model, to: temporary)
     }
-    try writeOptimizer(optimizer, model.parameters.trained, to: temporary + "/" + optimizerFile)
+    try optimizer.writeState(to: temporary + "/" + optimizerFile)
     try oscillations?.write(to: temporary)
     try state.json.write(to: temporary + "/" + stateFile)
     for attachment in attachments {
@@ -131,21 +131,6 @@ public enum TrainingCheckpoint {
     return try TrainingState(ConfigurationReader(object, path: file))
   }
 
-  private static func writeOptimizer(_ optimizer: Optimizer, _ store: ParameterStore, to path: String) throws
-  {
-    let declarations = optimizer.rule.stateNames.flatMap { state in
-      store.parameters.map { SafetensorsDeclaration("\(state).\($0.name)", .float32, $0.shape.dimensions) }
-    }
-    let writer = try SafetensorsWriter(
-      path: path, tensors: declarations,
-      metadata: ["optimizer": type(of: optimizer.rule).name, "step": String(optimizer.stepCount)])
-    for declaration in writer.order {
-      guard let memory = optimizer.stateMemory(named: declaration.name) else { continue }
-      try writer.append(declaration.name, floats: try store.device.read(memory, as: Float.self))
-    }
-    try writer.finish()
-  }
-
   /// Fills the optimizer's state from a checkpoint.
   public static func restore(_ optimizer: Optimizer, from path: String, on device: any Device) throws {
     let file = try SafetensorsFile(path: path + "/" + optimizerFile)
@@ -158,16 +143,12 @@ public enum TrainingCheckpoint {
       throw ModelError.badValue(
         key: "step", value: file.metadata["step"] ?? "missing", expected: "0 to 2^40", path: file.path)
     }
-    let found = file.entries.map(\.name)
-    if let missing = optimizer.stateTensorNames.first(where: { !found.contains($0) }) {
-      throw ModelError.missingTensor(name: missing, path: file.path, found: found)
+    let format = optimizer.stateFormat.rawValue
+    guard file.metadata["state"] ?? Optimizer.StateFormat.fp32.rawValue == format else {
+      throw ModelError.badValue(
+        key: "state", value: file.metadata["state"] ?? "missing", expected: format, path: file.path)
     }
-    for entry in file.entries {
-      guard let memory = optimizer.stateMemory(named: entry.name), memory.count == entry.elementCount else {
-        throw ModelError.unexpectedTensors([entry.name], path: file.path)
-      }
-      device.write(try file.floats(entry.name), to: memory)
-    }
+    try optimizer.readState(file)
     optimizer.restore(stepCount: step)
     try device.finish()
   }

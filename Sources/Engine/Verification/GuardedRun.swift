@@ -9,6 +9,8 @@ struct GuardedRun {
   private static let sentinel = Float(bitPattern: 0x7FC0_BEEF)
   private static let integerSentinel: Int32 = 0x5AFE_BEEF
   private static let byteSentinel: UInt8 = 0xA5
+  /// A NaN that rounding does not produce.
+  private static let halfSentinel = BFloat16(bits: 0x7FCB)
 
   init(_ sample: Sample, on device: any OperationDevice) throws {
     let types = try sample.operation.outputTypes(for: sample.inputs.map(\.type))
@@ -19,7 +21,8 @@ struct GuardedRun {
       problems.append("output \(index): a second run gives other bits")
     }
     outputs = zip(types, first.outputs).map { type, bits in
-      bits.map { type.element == .float32 ? Double(Float(bitPattern: $0)) : Double(Int32(bitPattern: $0)) }
+      let isFloat = type.element == .float32 || type.element == .bfloat16
+      return bits.map { isFloat ? Double(Float(bitPattern: $0)) : Double(Int32(bitPattern: $0)) }
     }
     self.problems = problems
   }
@@ -51,18 +54,31 @@ struct GuardedRun {
       problems.append("input \(index): changed by the operation")
     }
     let bits = try outputs.map { try Self.bits(of: $0.tensor.memory, on: device) }
-    let untouched = types.map { type in
-      type.element == .float32 ? sentinel.bitPattern : UInt32(bitPattern: integerSentinel)
-    }
-    for (index, output) in bits.enumerated() where output.contains(untouched[index]) {
+    for (index, output) in bits.enumerated() {
+      guard let untouched = untouched(types[index].element), output.contains(untouched) else { continue }
       problems.append("output \(index): an element is never written")
     }
     return (bits, problems)
   }
 
+  /// What ``bits(of:on:)`` reads where nothing was written; nil for bytes, of which every value has a meaning.
+  private static func untouched(_ element: ElementType) -> UInt32? {
+    switch element {
+    case .float32: sentinel.bitPattern
+    case .int32: UInt32(bitPattern: integerSentinel)
+    case .uint8: nil
+    case .bfloat16: halfSentinel.float.bitPattern
+    }
+  }
+
+  /// Patterns of floats, of values in two bytes as floats; whole numbers in two's complement.
   private static func bits(of memory: Memory, on device: any OperationDevice) throws -> [UInt32] {
-    guard memory.element == .int32 else { return try device.read(memory, as: Float.self).map(\.bitPattern) }
-    return try device.read(memory, as: Int32.self).map { UInt32(bitPattern: $0) }
+    switch memory.element {
+    case .float32: try device.read(memory, as: Float.self).map(\.bitPattern)
+    case .int32: try device.read(memory, as: Int32.self).map { UInt32(bitPattern: $0) }
+    case .uint8: try device.read(memory, as: UInt8.self).map { UInt32($0) }
+    case .bfloat16: try device.read(memory, as: BFloat16.self).map { UInt32($0.bits) << 16 }
+    }
   }
 
   /// A tensor in the middle of a larger memory full of sentinels.
@@ -81,6 +97,7 @@ struct GuardedRun {
       case .float32: device.write([Float](repeating: sentinel, count: whole.count), to: whole)
       case .int32: device.write([Int32](repeating: integerSentinel, count: whole.count), to: whole)
       case .uint8: device.write([UInt8](repeating: byteSentinel, count: whole.count), to: whole)
+      case .bfloat16: device.write([BFloat16](repeating: halfSentinel, count: whole.count), to: whole)
       }
       let part = whole.view(from: margin, count: type.shape.count)
       if let values { upload(values, to: part, on: device) }
@@ -92,6 +109,7 @@ struct GuardedRun {
       case .float32: check(try device.read(whole, as: Float.self).map(\.bitPattern), sentinel.bitPattern)
       case .int32: check(try device.read(whole, as: Int32.self), integerSentinel)
       case .uint8: check(try device.read(whole, as: UInt8.self), byteSentinel)
+      case .bfloat16: check(try device.read(whole, as: BFloat16.self), halfSentinel)
       }
     }
 
@@ -101,6 +119,7 @@ struct GuardedRun {
         try device.read(tensor.memory, as: Float.self).map(\.bitPattern) == values.map(\.bitPattern)
       case .int32: try device.read(tensor.memory, as: Int32.self) == values.map { Int32($0) }
       case .uint8: try device.read(tensor.memory, as: UInt8.self) == values.map { UInt8($0) }
+      case .bfloat16: try device.read(tensor.memory, as: BFloat16.self) == values.map { BFloat16($0) }
       }
     }
 

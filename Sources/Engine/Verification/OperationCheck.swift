@@ -156,8 +156,7 @@ struct Evaluation {
   ) throws -> Evaluation {
     let read = { (memory: Memory) throws -> [Double] in
       if let exact { return exact(memory) }
-      guard memory.element == .int32 else { return try device.read(memory, as: Float.self).map(Double.init) }
-      return try device.read(memory, as: Int32.self).map(Double.init)
+      return try device.doubles(memory)
     }
     return try run(sample.operation, sample, on: device, read: read)
   }
@@ -230,5 +229,18 @@ func upload(_ values: [Float], to memory: Memory, on device: any Device) {
   case .float32: device.write(values, to: memory)
   case .int32: device.write(values.map { Int32($0) }, to: memory)
   case .uint8: device.write(values.map { UInt8($0) }, to: memory)
+  case .bfloat16: device.write(values.map { BFloat16($0) }, to: memory)
+  }
+}
+
+extension Device {
+  /// The elements of a memory of any type.
+  func doubles(_ memory: Memory) throws -> [Double] {
+    switch memory.element {
+    case .float32: try read(memory, as: Float.self).map(Double.init)
+    case .int32: try read(memory, as: Int32.self).map(Double.init)
+    case .uint8: try read(memory, as: UInt8.self).map(Double.init)
+    case .bfloat16: try read(memory, as: BFloat16.self).map { Double($0.float) }
+    }
   }
 }

@@ -57,6 +57,7 @@ public struct Buffer<Scalar: DeviceScalar>: KernelArgument {
     case .float32: ["float*"] + [2, 4, 8, 16].map { "float\($0)*" }
     case .int32: ["int*"]
     case .uint8: ["uchar*", "unsigned char*"]
+    case .bfloat16: ["ushort*", "unsigned short*"]
     }
   }
 

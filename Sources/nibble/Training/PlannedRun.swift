@@ -45,6 +45,7 @@ struct PlannedRun {
     var model = try checkpoint?.configuration ?? ModelShape.configuration(values, vocabulary)
     model.precision = try LinearPrecision(
       values, steps: options.steps == TrainingOptions.unlimitedSteps ? nil : options.steps)
+    model.storage = NumberStorage(values)
     // A run that goes on has its adapters in the checkpoint.
     if request.checkpoint == nil { model.adapter = LowRankAdapter(values) }
     checkpoint?.configuration = model

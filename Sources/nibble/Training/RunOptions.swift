@@ -20,7 +20,8 @@ extension TrainingOptions {
       evaluationInterval: values.evaluation.every, evaluationTokens: values.evaluation.tokens,
       sampleInterval: values.evaluation.sampleEvery, sampleTokens: values.evaluation.sampleTokens,
       samplePrompt: values.evaluation.prompt, checkpointInterval: values.checkpoint.every,
-      keptCheckpoints: values.checkpoint.keep, roundingInterval: values.precision.measureEvery)
+      keptCheckpoints: values.checkpoint.keep, roundingInterval: values.precision.measureEvery,
+      optimizerState: values.optimizer.state == .int8 ? .int8 : .fp32)
     oscillationInterval = values.precision.oscillationEvery
     annealingSteps = values.precision.annealSteps
     annealingRadius = values.precision.annealRadius

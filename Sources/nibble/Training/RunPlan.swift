@@ -61,6 +61,9 @@ struct RunPlan {
     if !options.recomputesLayers {
       hints.append("batch.recompute=true keeps less for the backward; the result stays the same")
     }
+    if model.storage.activations == .fp32 {
+      hints.append("precision.activations=bf16 rounds activations and keeps them in half the bytes")
+    }
     return hints.isEmpty ? ["a smaller model, or another device: nibble devices"] : hints
   }
 
@@ -113,7 +116,15 @@ struct RunPlan {
       + (model.adapter.map { " in adapters of rank \($0.rank)" } ?? "")
     return
       "\(model.architecture), \(model.layers) layers, \(model.modelDimension) wide, \(model.heads) heads\(dot)"
-      + "\(count)\(dot)\(packedText)fp32\(start)"
+      + "\(count)\(dot)\(packedText)\(storageText)\(start)"
+  }
+
+  /// How weights are stored, and activations where that is another way.
+  private var storageText: String {
+    let storage = model.storage
+    let weights = storage.weights.rawValue
+    return storage.activations == storage.weights
+      ? weights : "\(weights), activations \(storage.activations.rawValue)"
   }
 
   /// How frozen weights are stored, in front of what the others are.

@@ -2,6 +2,15 @@ import Configuration
 import Engine
 import NumberFormats
 
+extension NumberStorage {
+  /// What a configuration chooses.
+  init(_ values: RunConfiguration) {
+    self.init(
+      activations: values.precision.activations == .bf16 ? .bf16 : .fp32,
+      weights: values.precision.weights == .bf16 ? .bf16 : .fp32)
+  }
+}
+
 extension LinearPrecision {
   /// What a configuration chooses; nil for single precision.
   ///

@@ -80,7 +80,9 @@ struct TrainingRun {
       try run.checkpoint?.load(on: run.device, trains: true)
       ?? ModelInitialization.make(run.model, seed: run.options.seed, on: run.device, trains: true)
     if run.state == nil { try RunAdapters.start(run, model, data) }
-    let optimizer = Optimizer(OptimizerRule.rule(values.optimizer), for: model.parameters.trained)
+    let optimizer = Optimizer(
+      OptimizerRule.rule(values.optimizer), for: model.parameters.trained,
+      stateFormat: run.options.optimizerState, seed: UInt64(values.seed))
     if let state = run.state, let checkpoint = run.request.checkpoint {
       try TrainingCheckpoint.restore(optimizer, from: checkpoint, on: run.device)
       guard optimizer.stepCount == state.step else {

@@ -93,12 +93,12 @@ enum TinyModel: String, CaseIterable, Sendable {
       // Learned scales start where their weights are.
       guard parameter.packed == nil, !parameter.name.hasSuffix("_scale") else { continue }
       // Matrices are random already, but for those that start at 0.
-      let isZero = try device.read(parameter.memory, as: Float.self).allSatisfy { $0 == 0 }
+      let isZero = try parameter.floats(on: device).allSatisfy { $0 == 0 }
       guard !parameter.decays || isZero else { continue }
       let noise = CounterRandom(seed: seed, stream: "\(parameter.name) in tests")
         .normals(parameter.shape.count, deviation: 0.2)
       let center: Float = parameter.decays || parameter.name.hasSuffix(".bias") ? 0 : 1
-      device.write(noise.map { center + $0 }, to: parameter.memory)
+      parameter.write(noise.map { center + $0 }, on: device)
     }
     return model
   }

@@ -11,6 +11,9 @@ final class TinyRun {
   var options: TrainingOptions
   var kind = TinyModel.llama
   var precision: LinearPrecision?
+  var storage = NumberStorage()
+  /// Changes the model's configuration.
+  var adjust: (inout ModelConfiguration) -> Void = { _ in }
   /// A model's folder with adapters to train on it; nil for a new model.
   var adapted: ModelFolder?
   var dataHash = "data"
@@ -80,9 +83,12 @@ final class TinyRun {
     } else {
       var configuration = kind.configuration()
       configuration.precision = precision
+      configuration.storage = storage
+      adjust(&configuration)
       model = try TinyModel.make(configuration, on: device, trains: true, seed: options.seed)
     }
-    let optimizer = Optimizer(AdamW(), for: model.parameters.trained)
+    let optimizer = Optimizer(
+      AdamW(), for: model.parameters.trained, stateFormat: options.optimizerState, seed: options.seed)
     let state = try checkpoint.map { try TrainingCheckpoint.readState($0) }
     if let checkpoint { try TrainingCheckpoint.restore(optimizer, from: checkpoint, on: device) }
     var now = 1000.0

@@ -104,6 +104,9 @@ public struct QuantizeUniform: DifferentiableOperation {
       ], over: .groups(launch.blocks(lanes)))
   }
 
+  /// Levels times scales, which are no BF16 values.
+  public var activations: Set<Int> { [] }
+
   public var saved: SavedTensors {
     quantizer.grid.offset == 0 ? SavedTensors(inputs: [0, 1]) : SavedTensors()
   }

@@ -60,6 +60,7 @@ struct StepShape {
     // Random tokens need no tokenizer, so there may be fewer than it has.
     if let count = try Self.count("vocab", in: sizes, most: 1 << 24) { model.vocabularySize = count }
     model.precision = try LinearPrecision(values, steps: nil)
+    model.storage = NumberStorage(values)
     self.model = model
     options = TrainingOptions(values, stepsAreLimit: true)
     rule = OptimizerRule.rule(values.optimizer)
