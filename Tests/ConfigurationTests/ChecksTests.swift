@@ -59,6 +59,13 @@ import Testing
     (["optimizer.kind=sgd", "optimizer.momentum=0", "optimizer.state=int8"], "sgd without momentum"),
     (["precision.choices=[block=16]"], "choose a recipe"),
     (["precision.exclude=down_proj"], "precision.exclude has no effect"),
+    (["precision.recipe=mxfp4", "precision.oscillation_every=5"], "weights have no learned or statistical"),
+    (["precision.recipe=int4", "precision.anneal_steps=5"], "precision.anneal_steps has no effect"),
+    (["precision.recipe=qat-int2", "precision.anneal_radius=0.01"], "precision.anneal_steps is 0"),
+    (["precision.recipe=qat-int2", "precision.anneal_steps=5", "precision.full_steps=0.1"], "leave one of"),
+    (["precision.recipe=qat-int4", "init=a", "adapter.rank=4"], "scale=lsq trains scales"),
+    (["precision.recipe=qat-int4", "precision.dgrad_weight=int4 scale=lsq"], "dgrad_weight=forward"),
+    (["precision.fprop_input=int8 block=row scale=lsq"], "int8 block=tensor scale=lsq"),
     (["precision.recipe=mxfp4", "precision.full_last=4", "model.layers=4"], "leave none of 4 layers"),
     (["precision.recipe=mxfp4", "precision.fprop_input=mxfp4 hadamard=32"], "give both the same hadamard"),
     (

@@ -33,11 +33,13 @@ struct CompressedWeights {
     [CompressedTensors.packed(name), CompressedTensors.scale(name), CompressedTensors.shape(name)]
   }
 
-  /// Those that can stay four bits a number on a device: two codes of a byte share a scale.
+  /// Those that can stay four bits a number on a device: whole groups, in which two codes of a byte share a scale.
   var packable: Set<String> {
     guard compression.bits == 4 else { return [] }
-    return names.filter {
-      layouts[$0] == .outIn && (compression.groupSize ?? inputs[$0] ?? 1).isMultiple(of: 2)
+    return names.filter { name in
+      guard layouts[name] == .outIn, let input = inputs[name] else { return false }
+      let size = compression.groupSize ?? input
+      return size.isMultiple(of: 2) && input.isMultiple(of: size)
     }
   }
 
@@ -53,12 +55,12 @@ struct CompressedWeights {
     let bits = compression.bits
     let groupSize = compression.groupSize ?? input
     let words = WordOrder.words(columns: input, bits: bits)
-    let groups = input / max(1, groupSize)
+    let groups = (input + groupSize - 1) / groupSize
     for (tensor, expected) in [
       (CompressedTensors.packed(name), [out, words]), (CompressedTensors.scale(name), [out, groups]),
     ] {
       let found = try tensors.entry(tensor).shape
-      guard found == expected, input.isMultiple(of: groupSize) else {
+      guard found == expected else {
         throw ModelError.wrongShape(name: tensor, expected: expected, found: found, path: path)
       }
     }

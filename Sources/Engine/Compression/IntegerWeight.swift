@@ -7,16 +7,19 @@ struct IntegerWeight: Sendable, Equatable {
   let input: Int
   /// Of a stored code: 4 or 8.
   let bits: Int
-  /// Neighbours in a row with one scale; divides `input`.
+  /// Neighbours in a row with one scale; the last group of a row may be smaller.
   let groupSize: Int
   /// [out, input], from `-2^(bits-1)` to `2^(bits-1)-1`.
   let codes: [Int8]
-  /// [out, input / groupSize].
+  /// [out, groups].
   let scales: [Float]
+
+  /// Groups of a row.
+  var groups: Int { (input + groupSize - 1) / groupSize }
 
   /// [out, input].
   var values: [Float] {
-    let groups = input / max(1, groupSize)
+    let groups = groups
     return codes.indices.map { Float(codes[$0]) * scales[$0 / input * groups + $0 % input / groupSize] }
   }
 
@@ -42,10 +45,7 @@ extension IntegerWeight {
     }
     let found = try Self.codes(of: rows, weight, format, groups, tape)
     (out, input) = (rows.shape[0], rows.shape[1])
-    groupSize = groups.isShared ? input : groups.width(columns: input)
-    guard input.isMultiple(of: groupSize) else {
-      throw ExportError.unevenGroups(groupSize, name: weight.name, input: input)
-    }
+    groupSize = groups.isShared ? input : groups.size(columns: input)
     let isMidRise = format.scaleSource == .statistics
     guard case .integer(let element) = format.block.element, !(isMidRise && element.bits > 7) else {
       throw ExportError.tooManyLevels("\(format)", name: weight.name)
@@ -94,7 +94,6 @@ public enum ExportError: Error, CustomStringConvertible {
   case roundingEnded(path: String)
   case notIntegers(String, name: String)
   case tooManyLevels(String, name: String)
-  case unevenGroups(Int, name: String, input: Int)
 
   public var description: String {
     switch self {
@@ -110,9 +109,6 @@ public enum ExportError: Error, CustomStringConvertible {
     case .tooManyLevels(let format, let name):
       "\(name) was rounded to '\(format)', whose half steps need more than 8 bits as whole numbers"
         + "\n  hint: train with scale=lsq, or with fewer bits"
-    case .unevenGroups(let size, let name, let input):
-      "\(name) has \(input) inputs, which are not whole groups of \(size)"
-        + "\n  hint: train with a block= that divides all widths, or leave the layer out with precision.exclude"
     }
   }
 }

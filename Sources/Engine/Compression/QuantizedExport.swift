@@ -41,6 +41,12 @@ public struct QuantizedExport {
     }
   }
 
+  /// Layers whose inputs are no whole groups, which other programs may refuse.
+  public var unevenLayers: [String] {
+    weights.filter { !$0.value.input.isMultiple(of: $0.value.groupSize) }.map { AdapterSet.layer($0.key) }
+      .sorted()
+  }
+
   /// Bits of a stored code.
   public var bits: Int { compression.bits }
 
@@ -79,7 +85,7 @@ public struct QuantizedExport {
             CompressedTensors.packed(name), .int32,
             [weight.out, WordOrder.words(columns: weight.input, bits: weight.bits)]),
           SafetensorsDeclaration(
-            CompressedTensors.scale(name), .float32, [weight.out, weight.input / weight.groupSize]),
+            CompressedTensors.scale(name), .float32, [weight.out, weight.groups]),
           SafetensorsDeclaration(CompressedTensors.shape(name), .int64, [2]),
         ]
       }

@@ -99,8 +99,9 @@ public struct ModelFolder {
     let compressed = try compression.map {
       try CompressedWeights($0, configuration, architecture, in: tensors, path: weightsPath, on: device)
     }
+    // Whoever trains may have chosen learned scales just now.
     let places = try locate(
-      specifications, in: tensors, optional: Set(scales.map(\.name)), compressed: compressed)
+      specifications, in: tensors, optional: trains ? Set(scales.map(\.name)) : [], compressed: compressed)
     let packing = try WeightPacking(configuration, architecture, on: device)
     let isTrained = trains && configuration.adapter == nil
     // Rounded inputs, and what is packed otherwise or trained, need floats.
@@ -171,8 +172,9 @@ public struct ModelFolder {
     let used = Set(places.values).union(configuration.tiesEmbeddings ? ["lm_head.weight"] : []).union(
       compressed.map { compressed in compressed.names.flatMap { compressed.places(of: $0) } } ?? [])
     // Learned scales belong to the precision they were trained with, which may have been another one.
+    let known = Set(specifications.map(\.name))
     let unexpected = found.filter {
-      !used.contains($0) && !architecture.isIgnorable($0) && !LinearPrecision.isScale($0, of: used)
+      !used.contains($0) && !architecture.isIgnorable($0) && !LinearPrecision.isScale($0, of: known)
     }
     guard unexpected.isEmpty else { throw ModelError.unexpectedTensors(unexpected, path: weightsPath) }
     return places

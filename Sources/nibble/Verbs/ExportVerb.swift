@@ -33,6 +33,12 @@ struct ExportVerb: Verb {
         "'\(output)' exists already", hints: ["choose another --output; nothing is overwritten"])
     }
     let export = try QuantizedExport(try folder.load(on: try call.open()), path: folder.path)
+    if let uneven = export.unevenLayers.first {
+      call.output.warning(
+        ErrorReport(
+          "the inputs of \(uneven) and others are no whole groups: nibble reads that, other programs may not")
+      )
+    }
     let target = try AtomicFolder(path: output)
     try export.write(to: target.temporaryPath)
     let files = try ModelTokenizer.attachments(file: ModelTokenizer.folder(of: folder))

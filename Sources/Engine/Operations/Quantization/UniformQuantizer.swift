@@ -37,6 +37,12 @@ public enum ScaleGroups: Sendable, Hashable {
     return max(1, columns)
   }
 
+  /// Neighbours in a row that would share a scale if rows were long enough.
+  func size(columns: Int) -> Int {
+    if case .alongRow(let count) = self { return count }
+    return max(1, columns)
+  }
+
   func perRow(columns: Int) -> Int {
     let width = width(columns: columns)
     return (columns + width - 1) / width
