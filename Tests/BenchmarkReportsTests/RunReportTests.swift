@@ -179,7 +179,9 @@ import Testing
     #expect(shares.color(0) == "#440154" && shares.color(0.1) == "#fde725")
     let drift = ColorScale(around: [-0.5, 2])
     #expect(drift.place(0) == 0.5 && drift.color(0) == "#dee1e5")
-    #expect(drift.place(-2) == 0 && drift.ticks.map(\.value).first == -(drift.ticks.last?.value ?? 0))
+    #expect(
+      abs(drift.place(-2) + drift.place(2) - 1) < 1e-9 && drift.place(-2) < 0.1 && drift.place(-99) == 0)
+    #expect(drift.ticks.map(\.value).first == -(drift.ticks.last?.value ?? 0))
     let decibels = ColorScale(linear: [-60, 30], least: -10)
     #expect(decibels.place(-60) == 0 && decibels.place(30) == 1 && decibels.place(10) == 0.5)
     #expect(decibels.ticks.map(\.value) == stride(from: -10, through: 30, by: 5).map { $0 })

@@ -34,7 +34,7 @@ import Testing
         error: optimizer.kind in run.yaml:10 is 'adamW', which it does not know
           hint: did you mean 'adamw'? names: adamw, sgd
         error: unknown key 'optimizer.lr' in run.yaml:11
-          hint: keys here: kind, learning_rate, beta1, beta2, epsilon, weight_decay, decay_mode, momentum, nesterov, clip
+          hint: keys here: kind, learning_rate, beta1, beta2, epsilon, weight_decay, decay_mode, momentum, nesterov, state, clip
         error: data.path in run.yaml:13 takes text, not a list
         error: 'log' in run.yaml:14 is a section and holds keys, not '3'
           hint: keys here: every, tensorboard

@@ -76,7 +76,8 @@ import Testing
       #expect(after <= before * 1.01)
       if after < before * 0.99 { better += 1 }
     }
-    #expect(better > 4)
+    // Steps of eight bits are so fine that saturating a number never pays.
+    #expect(format == .mxint8 ? better == 0 : better > 4)
   }
 
   @Test func theScaleWithTheLeastErrorIsFound() {
