@@ -7,7 +7,8 @@ import Testing
 @Suite struct ConfigurationFuzzTests {
   private static let values: [JSON] = [
     0, -1, 1, 2, 3, 5, 8, 64, 255, 65535, 65536, .integer(1 << 28), .integer(1 << 31), .integer(1 << 40),
-    .integer(.max), .integer(.min), 0.5, 1.5, -0.25, 1e-320, 1e19, 1e308, -1e308, .null, true, false, "",
+    .integer(.max), .integer(.min), 0.5, 1.5, -0.25, .number(.leastNonzeroMagnitude), 1e19, 1e308, -1e308,
+    .null, true, false, "",
     "text",
     "12", "yarn", "llama3", "linear", "gpt2", "qwen3", "mistral", "sliding_attention", [], [1],
     ["sliding_attention"],

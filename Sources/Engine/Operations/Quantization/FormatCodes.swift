@@ -42,13 +42,9 @@ public struct EncodeFormat: Operation {
   }
 
   public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    let kernel: Kernel<Buffer<Float>, Buffer<Int32>, UInt32, UInt32, SIMD16<UInt32>> = try device.kernel(
-      "encode_format", in: "format_codes", QuantizationLaunch.definitions(device))
-    let count = inputs[0].shape.count
-    guard count > 0 else { return }
-    kernel(
-      Buffer(inputs[0].memory), Buffer(outputs[0].memory), UInt32(count), FormatCodes.range,
-      FormatCodes(self).words, over: .groups(FormatCodes.groups(count)))
+    try FormatCodes(self).run(
+      "encode_format", on: device, Buffer<Float>(inputs[0].memory), Buffer<Int32>(outputs[0].memory),
+      count: inputs[0].shape.count)
   }
 
   public static var samples: [Sample] {
@@ -93,13 +89,9 @@ public struct DecodeFormat: Operation {
   }
 
   public func run(on device: OpenCLDevice, _ inputs: [Tensor], _ outputs: [Tensor]) throws {
-    let kernel: Kernel<Buffer<Int32>, Buffer<Float>, UInt32, UInt32, SIMD16<UInt32>> = try device.kernel(
-      "decode_format", in: "format_codes", QuantizationLaunch.definitions(device))
-    let count = inputs[0].shape.count
-    guard count > 0 else { return }
-    kernel(
-      Buffer(inputs[0].memory), Buffer(outputs[0].memory), UInt32(count), FormatCodes.range,
-      FormatCodes(self).words, over: .groups(FormatCodes.groups(count)))
+    try FormatCodes(self).run(
+      "decode_format", on: device, Buffer<Int32>(inputs[0].memory), Buffer<Float>(outputs[0].memory),
+      count: inputs[0].shape.count)
   }
 
   public static var samples: [Sample] {
@@ -142,6 +134,15 @@ struct FormatCodes {
     words[5] = above
     words[6] = format.notANumberCode ?? format.largestCode
     self.words = words
+  }
+
+  func run<From: DeviceScalar, To: DeviceScalar>(
+    _ name: String, on device: OpenCLDevice, _ from: Buffer<From>, _ to: Buffer<To>, count: Int,
+  ) throws {
+    let kernel: Kernel<Buffer<From>, Buffer<To>, UInt32, UInt32, SIMD16<UInt32>> = try device.kernel(
+      name, in: "format_codes", QuantizationLaunch.definitions(device))
+    guard count > 0 else { return }
+    kernel(from, to, UInt32(count), Self.range, words, over: .groups(Self.groups(count)))
   }
 
   func run(_ kernel: @escaping nibble_format_kernel, on device: HostDevice, _ from: Tensor, _ to: Tensor) {
