@@ -10,7 +10,7 @@
 //
 // `codes` and `scales` may be absent. Included as C by the host, too. Swift: Operations/Quantization.
 
-#include "quantize_scales.cl"
+#include "quantize_search.cl"
 #include "quantize_rotation.cl"
 
 #ifdef HOST_C
@@ -18,61 +18,6 @@
 #else
 #define QUANTIZE_GROUP __attribute__((reqd_work_group_size(1, 1, 1)))
 #endif
-
-// Elements times their scale, rounded; zeros have the sign of the element.
-static inline vector nearest_elements(const quantization *it, const vector scaled, const int_vector sign) {
-  const int_vector magnitude = held_magnitude(AS_INT_VECTOR(scaled), &it->element);
-  if (it->scaling == UNSCALED) {
-    const placed_magnitude at = place(magnitude, &it->element);
-    return AS_VECTOR(quanta_bits(nearest_quanta(at), at.exponent, &it->element) | sign);
-  }
-  return AS_VECTOR(AS_INT_VECTOR(nearest_value(magnitude, &it->element)) | sign);
-}
-
-// The same, stochastic: elements are numbered from `element` on.
-static inline vector random_elements(const quantization *it, const vector scaled, const int_vector sign,
-                                     const uint element) {
-  const placed_magnitude at = place(held_magnitude(AS_INT_VECTOR(scaled), &it->element), &it->element);
-  const int_vector quanta = random_quanta(at, rounding_bits(LANE_COUNT + element, it->first, it->second));
-  return AS_VECTOR(quanta_bits(quanta, at.exponent, &it->element) | sign);
-}
-
-static inline vector rounded_elements(const quantization *it, const vector x, const vector encode,
-                                      const uint element, const int random) {
-  const int_vector sign = AS_INT_VECTOR(x) & ~MAGNITUDE;
-  return random ? random_elements(it, x * encode, sign, element) : nearest_elements(it, x * encode, sign);
-}
-
-// The codes of rounded elements.
-static inline void store_codes(const quantization *it, const vector rounded, const vector scaled,
-                               global int *codes, const int count) {
-  const int_vector bits = AS_INT_VECTOR(rounded), magnitude = bits & MAGNITUDE, negative = bits >> 31;
-  const placed_magnitude at = place(magnitude, &it->element);
-  const int_vector code =
-      quanta_code(nearest_quanta(at), at.exponent, &it->element) & reaches(magnitude, INTS(LEADING_ONE));
-  const int_vector coded =
-      it->sign_bit > 0 ? code | (negative & (1 << it->sign_bit)) : (code ^ negative) - negative;
-  float parts[VECTOR];
-  // NaN has the code 0.
-  STORE_VECTOR(AS_VECTOR(coded & reaches(INTS(INFINITE), AS_INT_VECTOR(scaled) & MAGNITUDE)), 0, parts);
-  for (int k = 0; k < VECTOR && k < count; k++) codes[k] = as_int(parts[k]);
-}
-
-// One vector of elements, the first with number `element`.
-static inline vector quantized(const quantization *it, const vector x, const vector encode, const vector decode,
-                               const uint element, global int *codes, const int count) {
-  const vector rounded = rounded_elements(it, x, encode, element, it->stochastic);
-  if (codes) store_codes(it, rounded, x * encode, codes, count);
-  return rounded * decode;
-}
-
-// Without a scale nothing tells that a number is not finite but itself; subnormal ones become zero.
-static inline vector unscaled(const vector x, const vector rounded) {
-  const int_vector magnitude = AS_INT_VECTOR(x) & MAGNITUDE;
-  const int_vector bits = AS_INT_VECTOR(rounded);
-  const vector held = AS_VECTOR(where(bits, bits & ~MAGNITUDE, below(magnitude, INTS(LEADING_ONE))));
-  return chosen(held, (vector)(NAN), reaches(magnitude, INTS(INFINITE)));
-}
 
 kernel QUANTIZE_GROUP
 void largest_magnitude(const global float *x, global float *parts, const uint count, const uint range) {
@@ -105,57 +50,6 @@ void quantize_values(const global float *x, const global float *largest, global 
     if (it.scaling == UNSCALED) rounded = unscaled(value, rounded);
     store_some(rounded, y + i, part);
   }
-}
-
-// A run of tiles side by side in one band of rows.
-typedef struct {
-  int row, rows;      // first row and height
-  int column, width;  // first column and width of a tile
-  int tiles;          // at most VECTOR
-  int columns;        // of the matrix: the last tile may end there
-} tile_run;
-
-static inline int tile_end(const tile_run *run, const int tile) {
-  const int end = run->column + (tile + 1) * run->width;
-  return end < run->columns ? end : run->columns;
-}
-
-// Whether all tiles are whole vectors wide.
-static inline int is_even(const tile_run *run) {
-  return run->width % VECTOR == 0 && run->column + run->tiles * run->width <= run->columns;
-}
-
-static inline int_vector largest_of_tiles(const tile_run *run, const global float *x) {
-  int_vector found[VECTOR];
-  for (int tile = 0; tile < VECTOR; tile++) found[tile] = INTS(0);
-  for (int row = run->row; row < run->row + run->rows; row++) {
-    const global float *from = x + (size_t)row * (size_t)run->columns;
-    for (int tile = 0; tile < run->tiles; tile++) {
-      const int end = tile_end(run, tile);
-      int_vector largest = found[tile];
-      for (int i = run->column + tile * run->width; i < end; i += VECTOR) {
-        largest = LARGER(largest, AS_INT_VECTOR(load_some(from + i, end - i)) & MAGNITUDE);
-      }
-      found[tile] = largest;
-    }
-  }
-  return largest_lanes(found);
-}
-
-static inline int_vector largest_of_even_tiles(const tile_run *run, const global float *x) {
-  int_vector found[VECTOR];
-  for (int tile = 0; tile < VECTOR; tile++) found[tile] = INTS(0);
-  for (int row = run->row; row < run->row + run->rows; row++) {
-    const global float *from = x + (size_t)row * (size_t)run->columns + run->column;
-    for (int tile = 0; tile < run->tiles; tile++) {
-      int_vector largest = found[tile];
-      for (int i = 0; i < run->width; i += VECTOR, from += VECTOR) {
-        largest = LARGER(largest, AS_INT_VECTOR(LOAD_VECTOR(0, from)) & MAGNITUDE);
-      }
-      found[tile] = largest;
-    }
-  }
-  return largest_lanes(found);
 }
 
 // No codes, whole vectors: what training does. `random` is a constant where it is called.
@@ -195,7 +89,7 @@ static inline void round_tiles(const quantization *it, const tile_run *run, cons
 static inline void quantize_run(const quantization *it, const tile_run *run, const global float *x, global float *y,
                                 global int *codes, global float *scales) {
   const int even = is_even(run);
-  const block_scales scale = scales_of(it, even ? largest_of_even_tiles(run, x) : largest_of_tiles(run, x));
+  const block_scales scale = scales_of_tiles(it, run, x, largest_of_run(run, x));
   float encode[VECTOR], decode[VECTOR];
   STORE_VECTOR(scale.encode, 0, encode);
   STORE_VECTOR(scale.decode, 0, decode);
@@ -279,11 +173,8 @@ static inline void quantize_even_columns(const quantization *it, const global fl
 static inline void quantize_some_columns(const quantization *it, const global float *x, global float *y,
                                          global int *codes, global float *scales, const int rows, const int count,
                                          const int columns, const uint element) {
-  int_vector largest = INTS(0);
-  for (int row = 0; row < rows; row++) {
-    largest = LARGER(largest, AS_INT_VECTOR(load_some(x + (size_t)row * (size_t)columns, count)) & MAGNITUDE);
-  }
-  const block_scales scale = scales_of(it, largest);
+  const block_scales scale =
+      scales_of_columns(it, x, rows, count, columns, largest_of_columns(x, rows, count, columns));
   if (scales) store_some(scale.stored, scales, count);
   for (int row = 0; row < rows; row++) {
     const size_t at = (size_t)row * (size_t)columns;
@@ -314,7 +205,7 @@ void quantize_columns(const global float *x, const global float *largest, const 
     const int high = min(last, row + height) - row;
     const size_t start = (size_t)row * (size_t)columns;
     int column = left;
-    if (!codes && !scales) {
+    if (!codes && !scales && it.search == 0) {
       const int wide = high > TALL ? TALL_SIDE : SIDE;
       for (; column + wide * VECTOR <= right; column += wide * VECTOR) {
         const size_t at = start + (size_t)column;

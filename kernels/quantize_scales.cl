@@ -22,6 +22,7 @@ typedef struct {
   float divisor;                // what a block's largest magnitude is divided by
   float target;                 // 0, or the scale that the tensor's largest magnitude gets
   int stochastic;
+  int search;                   // 0, or the binary digits of an error that count where scales are searched
   int sign_bit;                 // where the sign of codes is; 0: two's complement
   int rotation;                 // 0, or the size of the Hadamard transform
   uint first, second;           // the key of the random bits
@@ -52,7 +53,8 @@ static inline quantization unpack(PARAMETERS p) {
   it.scale.deeper = 0;
   it.first = p.sb;
   it.second = p.sc;
-  it.stochastic = (int)p.sd;
+  it.stochastic = (int)(p.sd & 1);
+  it.search = (int)(p.sd >> 8);
   it.sign_bit = (int)p.se;
   it.rotation = (int)p.sf;
   it.tensor_encode = 1.0f;
@@ -100,6 +102,19 @@ static inline block_scales float_scales(const quantization *it, const int_vector
   return scales;
 }
 
+// What stored scales of a small float stand for, and what elements are multiplied by.
+static inline vector small_float_decode(const quantization *it, const vector stored) {
+  vector meant = stored;
+  if (it->scaling == SMALL_FLOAT_ONE) meant = chosen(meant, (vector)(1.0f), below(AS_INT_VECTOR(meant), INTS(1)));
+  return it->target != 0.0f ? meant * it->tensor_decode : meant;
+}
+
+static inline vector small_float_encode(const vector decode) {
+  const int_vector none = below(AS_INT_VECTOR(decode), INTS(LEADING_ONE));
+  const vector encode = held_scale(quotient((vector)(1.0f), chosen(decode, (vector)(1.0f), none)));
+  return chosen(encode, (vector)(0.0f), none);
+}
+
 static inline block_scales small_float_scales(const quantization *it, const int_vector largest) {
   const vector value = AS_VECTOR(largest);
   const vector wanted =
@@ -107,12 +122,8 @@ static inline block_scales small_float_scales(const quantization *it, const int_
   const placed_magnitude at = place(held_magnitude(AS_INT_VECTOR(wanted), &it->scale), &it->scale);
   block_scales scales;
   scales.stored = AS_VECTOR(quanta_bits(nearest_quanta(at), at.exponent, &it->scale));
-  vector meant = scales.stored;
-  if (it->scaling == SMALL_FLOAT_ONE) meant = chosen(meant, (vector)(1.0f), below(AS_INT_VECTOR(meant), INTS(1)));
-  scales.decode = it->target != 0.0f ? meant * it->tensor_decode : meant;
-  const int_vector none = below(AS_INT_VECTOR(scales.decode), INTS(LEADING_ONE));
-  const vector encode = held_scale(quotient((vector)(1.0f), chosen(scales.decode, (vector)(1.0f), none)));
-  scales.encode = chosen(encode, (vector)(0.0f), none);
+  scales.decode = small_float_decode(it, scales.stored);
+  scales.encode = small_float_encode(scales.decode);
   return scales;
 }
 

@@ -5,8 +5,10 @@
 
 #pragma clang fp contract(off)
 
+#define SEARCH
 #include "../../kernels/format_codes.cl"
 #include "../../kernels/quantize.cl"
+#include "../../kernels/quantize_gradient.cl"
 
 // Parameters are 16 numbers at any address.
 static inline parameter_list parameters_at(const uint32_t *p) {
@@ -39,4 +41,16 @@ void VARIANT(quantize_tiles)(const nibble_quantize_operands *o, const int32_t *s
 void VARIANT(quantize_columns)(const nibble_quantize_operands *o, const int32_t *s, const uint32_t *p) {
   quantize_columns(o->x, o->largest, o->signs, o->y, o->codes, o->scales, s[0], s[1], s[2], s[3], s[4], s[5],
                    parameters_at(p));
+}
+
+void VARIANT(gradient_values)(const nibble_gradient_operands *o, const int32_t *s, const uint32_t *p) {
+  gradient_values(o->x, o->dy, o->largest, o->dx, s[0], s[1], s[2], parameters_at(p));
+}
+
+void VARIANT(gradient_tiles)(const nibble_gradient_operands *o, const int32_t *s, const uint32_t *p) {
+  gradient_tiles(o->x, o->dy, o->largest, o->dx, s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], parameters_at(p));
+}
+
+void VARIANT(gradient_columns)(const nibble_gradient_operands *o, const int32_t *s, const uint32_t *p) {
+  gradient_columns(o->x, o->dy, o->largest, o->dx, s[0], s[1], s[2], s[3], s[4], s[5], parameters_at(p));
 }

@@ -207,6 +207,18 @@ static const char formats_text[] = {
 static const char format_codes_text[] = {
 #embed "../../kernels/format_codes.cl"
 };
+static const char quantize_elements_text[] = {
+#embed "../../kernels/quantize_elements.cl"
+};
+static const char quantize_gradient_text[] = {
+#embed "../../kernels/quantize_gradient.cl"
+};
+static const char quantize_runs_text[] = {
+#embed "../../kernels/quantize_runs.cl"
+};
+static const char quantize_search_text[] = {
+#embed "../../kernels/quantize_search.cl"
+};
 static const char quantize_rotation_text[] = {
 #embed "../../kernels/quantize_rotation.cl"
 };
@@ -293,6 +305,10 @@ static const struct {
     {"long_convolution", long_convolution_text, sizeof long_convolution_text},
     {"formats", formats_text, sizeof formats_text},
     {"format_codes", format_codes_text, sizeof format_codes_text},
+    {"quantize_elements", quantize_elements_text, sizeof quantize_elements_text},
+    {"quantize_gradient", quantize_gradient_text, sizeof quantize_gradient_text},
+    {"quantize_runs", quantize_runs_text, sizeof quantize_runs_text},
+    {"quantize_search", quantize_search_text, sizeof quantize_search_text},
     {"quantize_rotation", quantize_rotation_text, sizeof quantize_rotation_text},
     {"quantize_scales", quantize_scales_text, sizeof quantize_scales_text},
     {"quantize", quantize_text, sizeof quantize_text},

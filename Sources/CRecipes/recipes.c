@@ -6,6 +6,9 @@
 static const char fp8_hybrid[] = {
 #embed "../../recipes/fp8-hybrid.yaml"
 };
+static const char fp8_delayed[] = {
+#embed "../../recipes/fp8-delayed.yaml"
+};
 static const char fp8_block[] = {
 #embed "../../recipes/fp8-block.yaml"
 };
@@ -49,6 +52,7 @@ static const struct {
 } recipes[] = {
     {"bf16", bf16, sizeof bf16},
     {"fp8-hybrid", fp8_hybrid, sizeof fp8_hybrid},
+    {"fp8-delayed", fp8_delayed, sizeof fp8_delayed},
     {"fp8-block", fp8_block, sizeof fp8_block},
     {"mxfp8", mxfp8, sizeof mxfp8},
     {"mxfp6", mxfp6, sizeof mxfp6},

@@ -56,6 +56,41 @@ import Testing
     #expect(exponent(.floor, 0) == -127 && exponent(.floor, .greatestFiniteMagnitude) == 125)
   }
 
+  @Test(arguments: [
+    BlockFormat.mxfp4, .mxint8, .nvfp4, .fp4UE5M3, .int4Group, .fp8Tile,
+    .int3Group.scaled(.float32(isPowerOfTwo: true)),
+  ])
+  func searchedScalesAreNeverWorse(format: BlockFormat) {
+    func squares(_ a: ArraySlice<Float>, _ b: ArraySlice<Float>) -> Double {
+      zip(a, b).reduce(0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }
+    }
+    let (rows, width) = (40, format.tile.columns ?? 1)
+    let input = values(rows * width)
+    let plain = format.quantize(input, rows: rows, columns: width).values
+    let searched = format.searched.quantize(input, rows: rows, columns: width).values
+    var better = 0
+    for row in 0..<rows {
+      let block = row * width..<(row + 1) * width
+      let (before, after) = (squares(plain[block], input[block]), squares(searched[block], input[block]))
+      // Errors are compared with some ten binary digits.
+      #expect(after <= before * 1.01)
+      if after < before * 0.99 { better += 1 }
+    }
+    #expect(better > 4)
+  }
+
+  @Test func theScaleWithTheLeastErrorIsFound() {
+    // Under 4 -> 4 everything is exact; the largest magnitude's own scale, 4 -> 6, cannot hold 2.
+    let input: [Float] = [4, 2, -3, 1] + [Float](repeating: 0, count: 12)
+    let format = BlockFormat.nvfp4SingleLevel
+    #expect(format.quantize(input, rows: 1, columns: 16).values != input)
+    #expect(format.searched.quantize(input, rows: 1, columns: 16).values == input)
+    // Saturating 6.5 costs less than halving the steps of all others.
+    let crowd = [Float(6.5)] + (0..<31).map { Float($0 % 3) * 0.5 + 0.5 }
+    #expect(BlockFormat.mxfp4.scaled(.powerOfTwo(.ceil)).quantize(crowd, rows: 1, columns: 32).scales == [2])
+    #expect(BlockFormat.mxfp4.searched.quantize(crowd, rows: 1, columns: 32).scales == [1])
+  }
+
   @Test func groupsWithAZeroPointKeepTheirEnds() {
     let input: [Float] = [0.5, 1, 1.5, 2, -1, 0, 1, 2]
     let included = AffineGroups(input, rows: 2, columns: 4, bits: 4, groupSize: nil, span: .zeroIncluded)
@@ -73,7 +108,10 @@ import Testing
     #expect(scaling.scale == 112)
     scaling.update(largest: 2)
     scaling.update(largest: 0)
-    #expect(scaling.scale == 224)
+    #expect(scaling.scale == 224 && scaling.largest == 2)
+    var other = DelayedScaling(limit: 448, length: 2)
+    other.restore(history: scaling.history, largest: scaling.largest)
+    #expect(other == scaling)
   }
 
   @Test func packedCodesComeBack() {

@@ -24,6 +24,19 @@ import Testing
       try OperandFormat(parsing: "fp8_e4m3fn block=128x128").block.tile == Tile(rows: 128, columns: 128))
     #expect(try OperandFormat(parsing: "int8 block=row").block.tile == .wholeRow)
     #expect(try OperandFormat(parsing: "mxfp4 rule=even").block.scaling == .powerOfTwo(.even))
+    #expect(try OperandFormat(parsing: "mxfp4 rule=search").block == BlockFormat.mxfp4.searched)
+    #expect(try OperandFormat(parsing: "nvfp4 rule=search").description.hasSuffix("rule=search tensor=448.0"))
+    #expect(try OperandFormat(parsing: "nvfp4 rule=search rule=maximum").block == .nvfp4)
+    #expect(
+      try OperandFormat(parsing: "fp8_tensor scaling=delayed margin=1").maximum
+        == .delayed(history: 1024, margin: 1))
+    #expect(try OperandFormat(parsing: "nvfp4 refresh=50").maximum == .refreshed(steps: 50))
+    #expect(try OperandFormat(parsing: "nvfp4 refresh=50 refresh=none").maximum == .current)
+    #expect(try OperandFormat(parsing: "mxfp4 estimator=full").estimator == .full)
+    let all = "fp8_tensor scaling=delayed history=7 margin=-2 rounding=stochastic estimator=clipped"
+    let words = try OperandFormat(parsing: all).description
+    #expect(words.hasSuffix(all.dropFirst("fp8_tensor ".count)))
+    #expect(try OperandFormat(parsing: words).description == words)
   }
 
   @Test(arguments: [
@@ -33,6 +46,12 @@ import Testing
     "mxfp4 block=24 hadamard=16", "bf16 block=32", "nvfp4 block=tensor",
     "mxfp4 scale=lsq", "int4 block=16x16 scale=lsq", "int4 block=64 scale=statsq rounding=stochastic",
     "int4_restricted block=64 scale=lsq", "int4 block=64 scale=lsq hadamard=64",
+    "int4 block=64 scale=lsq rule=search", "int8 scale=lsq scaling=delayed",
+    "int4 scale=lsq estimator=clipped",
+    "mxfp4 scaling=delayed", "fp8_tensor scaling=late", "fp8_tensor history=3", "fp8_tensor margin=1",
+    "fp8_tensor scaling=delayed history=0", "fp8_tensor scaling=delayed refresh=5", "mxfp4 refresh=50",
+    "nvfp4 refresh=0", "mxfp4 estimator=up", "bf16 estimator=clipped", "mxfp4 hadamard=32 estimator=clipped",
+    "fp8_tensor estimator=full", "fp8_tensor rule=search", "bf16 rule=search", "mxfp4 rule=maximum",
   ])
   func textsThatAreNoFormatAreRefusedWithAHint(text: String) {
     #expect {
@@ -53,6 +72,12 @@ import Testing
     #expect(formats.wgradCotangent?.block.tile == .alongRow(16))
     #expect(formats.wgradCotangent?.isStochastic == false)
     #expect(formats.dgradWeight == .forward && formats.fpropInput == nil)
+    try formats.apply("estimator=clipped")
+    #expect(
+      formats.fpropWeight?.estimator == .clipped && formats.wgradCotangent?.estimator == .straightThrough)
+    try formats.check()
+    try formats.apply("wgrad_cotangent.estimator=clipped")
+    #expect(throws: OperandFormat.SyntaxError.self) { try formats.check() }
     for choice in ["fprop_input.block=16", "nothing.block=16", "dgrad_weight.block=16"] {
       #expect(throws: OperandFormat.SyntaxError.self) { try formats.apply(choice) }
     }

@@ -34,4 +34,19 @@ nibble_quantize_kernel *_Nonnull nibble_quantize_values(void);
 nibble_quantize_kernel *_Nonnull nibble_quantize_tiles(void);
 nibble_quantize_kernel *_Nonnull nibble_quantize_columns(void);
 
+/// What a gradient's way through a rounding reads and writes.
+typedef struct {
+  const float *_Nonnull x;
+  const float *_Nonnull dy;
+  const float *_Nullable largest;  // [1]
+  float *_Nonnull dx;
+} nibble_gradient_operands;
+
+typedef void nibble_gradient_kernel(
+    const nibble_gradient_operands *_Nonnull operands, const int32_t *_Nonnull sizes,
+    const uint32_t *_Nonnull parameters);
+nibble_gradient_kernel *_Nonnull nibble_gradient_values(void);
+nibble_gradient_kernel *_Nonnull nibble_gradient_tiles(void);
+nibble_gradient_kernel *_Nonnull nibble_gradient_columns(void);
+
 #endif

@@ -21,6 +21,7 @@ public final class Tape {
   /// The last rounded inputs of linear layers; see `Tape+Rounding.swift`.
   var lastRounded: [LinearOperand: RoundedOperand] = [:]
   var transformSigns: [Int: Tensor] = [:]
+  var maxima: RememberedMaxima?
   /// Told of every operand that is rounded.
   var roundingObserver: ((RoundedOperandView) -> Void)?
   /// Whether activations are rounded to BF16 and kept in two bytes; see `Tape+Storage.swift`.

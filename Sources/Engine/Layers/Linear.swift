@@ -31,6 +31,7 @@ struct Linear {
         weightIsTransposed: isTransposed)
     }
     tape.transformSigns = precision.transformSigns
+    tape.maxima = precision.maxima
     let y = tape.roundedLinear(
       x, weight: tape.parameter(weight), bias: bias, rounding, weightIsTransposed: isTransposed,
       scales: precision.scales(for: x, tape))

@@ -88,7 +88,7 @@ public struct ModelFolder {
   /// Loads the weights into a model on `device`.
   ///
   /// - Parameters:
-  ///   - trains: Allocates gradients as well.
+  ///   - trains: Allocates gradients as well; remembered scales start anew (``TrainingCheckpoint/restore(_:_:from:on:)``).
   ///   - unpacks: Weights that would be packed have the same values as floats.
   public func load(
     on device: any OperationDevice, trains: Bool = false, unpacks: Bool = false,
@@ -128,6 +128,10 @@ public struct ModelFolder {
     }
     try device.finish()
     try configuration.precision?.apply(to: store)
+    // A run that begins has none yet; one that goes on takes them with its optimizer.
+    if !trains, let maxima = store.precision?.maxima {
+      try maxima.read(from: RememberedMaxima.exists(in: path) ? path : weightsPath)
+    }
     let model = try architecture.makeModel(configuration, store)
     configuration.precision?.initialize(Set(scales.map(\.name)).subtracting(places.keys), in: store)
     try addAdapters(to: store, trains: trains)
@@ -192,6 +196,7 @@ public struct ModelFolder {
     let weights = type == .float32 && parameters.packedValues != nil ? .bfloat16 : type
     try JSON.object(configurationJSON(configuration, architecture, weights)).write(
       to: folder + "/config.json")
+    try parameters.precision?.maxima?.write(to: folder)
     let tensors = parameters.parameters.map { parameter in
       SafetensorsDeclaration(
         parameter.name, parameter.memory.element == .bfloat16 ? weights : type, parameter.shape.dimensions)

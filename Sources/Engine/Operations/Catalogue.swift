@@ -66,5 +66,6 @@ public enum OperationCatalogue {
     QuantizeUniform.self,
     QuantizeUniformGradient.self,
     MeanMagnitude.self,
+    RoundingGradient.self,
   ]
 }

@@ -40,7 +40,8 @@ public struct LinearPrecision: Sendable, Equatable {
     guard !formats.isFull else { return }
     let rounded = try rounded(in: store)
     for weight in rounded { try checkTransforms(of: weight) }
-    let plan = PrecisionPlan(formats, seed: seed, fullFrom: fullFrom, step: step, on: store.device)
+    let plan = PrecisionPlan(
+      formats, seed: seed, fullFrom: fullFrom, step: step, weights: rounded.map(\.name), on: store.device)
     for weight in rounded {
       plan.apply(
         to: weight, weightScale: store[Self.nameOfWeightScale(weight.name)].map { LearnedScale($0) },

@@ -28,10 +28,11 @@ public struct OperandStatistics: Sendable, Equatable {
   ///   - rounded: What became of it.
   ///   - format: With its tiles as they lie on this matrix.
   ///   - uniform: What spread the levels, where scales do not follow from the largest magnitude.
+  ///   - largest: What the tensor's scale was made of where that is not x's largest magnitude.
   init(
     layer: String, operand: String, x: [Float], rounded: [Float], rows: Int, columns: Int,
-    format: BlockFormat,
-    uniform: (quantizer: UniformQuantizer, scale: [Float])? = nil,
+    format: BlockFormat, uniform: (quantizer: UniformQuantizer, scale: [Float])? = nil,
+    largest kept: Float? = nil,
   ) {
     (self.layer, self.operand) = (layer, operand)
     var (signal, noise, drift, sum) = (0.0, 0.0, 0.0, 0.0)
@@ -51,20 +52,20 @@ public struct OperandStatistics: Sendable, Equatable {
     underflow = nonZero > 0 ? Double(lost) / Double(nonZero) : 0
     let blocks =
       uniform.map { Self.blocks(x, columns: columns, $0.quantizer, $0.scale) }
-      ?? Self.blocks(x, rows: rows, columns: columns, format)
+      ?? Self.blocks(x, rows: rows, columns: columns, format, kept)
     (saturation, scale) = (blocks.saturation, blocks.scale)
     kurtosis = ExcessKurtosis.published(x, columns: columns)
     largest = Double(x.largestMagnitude)
   }
 
   private static func blocks(
-    _ x: [Float], rows: Int, columns: Int, _ format: BlockFormat,
+    _ x: [Float], rows: Int, columns: Int, _ format: BlockFormat, _ largest: Float?,
   ) -> (saturation: Double, scale: Double) {
     guard format.scaling != .none, !x.isEmpty else { return (0, 0) }
     let (size, grid) = (
       format.tile.size(rows: rows, columns: columns), format.tile.grid(rows: rows, columns: columns)
     )
-    let tensor = format.tensorScale(largest: x.largestMagnitude)
+    let tensor = format.tensorScale(largest: largest ?? x.largestMagnitude)
     var magnitudes = [UInt32](repeating: 0, count: grid.rows * grid.columns)
     func tile(_ index: Int) -> Int {
       index / columns / size.rows * grid.columns + index % columns / size.columns
@@ -73,7 +74,11 @@ public struct OperandStatistics: Sendable, Equatable {
       let block = tile(index)
       magnitudes[block] = max(magnitudes[block], x[index].bitPattern & 0x7FFF_FFFF)
     }
-    let decodes = magnitudes.map { format.scale(of: $0, tensor: tensor).decode }
+    if let largest, tensor == nil { magnitudes = [largest.bitPattern] }
+    let decodes =
+      format.isSearched
+      ? format.scales(of: x, rows: rows, columns: columns, tensor: tensor).map(\.decode)
+      : magnitudes.map { format.scale(of: $0, tensor: tensor).decode }
     let limit = format.element.ends.positive
     let saturated = x.indices.count { x[$0].magnitude > limit * decodes[tile($0)] }
     let logarithms = zip(magnitudes, decodes).compactMap { $0 > 0 && $1 > 0 ? log2(Double($1)) : nil }
@@ -127,7 +132,8 @@ extension OperandStatistics {
       operand: LinearFormats.operands[view.operand.rawValue], x: x,
       rounded: try view.result.floats(on: device),
       rows: rows, columns: columns, format: view.choice.format,
-      uniform: try view.uniform.map { ($0.quantizer, try $0.scale.floats(on: device)) })
+      uniform: try view.uniform.map { ($0.quantizer, try $0.scale.floats(on: device)) },
+      largest: try view.largest?.floats(on: device)[0])
   }
 }
 

@@ -11,21 +11,43 @@ public final class PrecisionPlan {
   private let fullFrom: Int?
   /// Of the formats' Hadamard transforms, by size: on the device once, for a write in a step would wait.
   let transformSigns: [Int: Tensor]
-  /// The step and micro-batch that is being made.
+  /// Of operands that are not scaled by their own largest magnitude; nil where all are.
+  let maxima: RememberedMaxima?
+  /// The training step that is being made, or was the last.
   private(set) var step: Int
-  private var microBatch = 0
+  private var draw = Draw.others
+
+  /// Whose random bits are drawn: of stochastic rounding, so that what is made has the same whatever was made before.
+  private enum Draw {
+    case training(microBatch: Int)
+    /// By the number of a batch's first window, in every evaluation alike.
+    case evaluation(window: Int)
+    /// Generation, and what is computed before training.
+    case others
+
+    /// - Parameter step: Of training.
+    func number(_ step: Int) -> UInt64 {
+      switch self {
+      case .training(let microBatch): UInt64(step) << 20 | UInt64(microBatch)
+      case .evaluation(let window): 1 << 63 | UInt64(window)
+      case .others: 1 << 63 | 1 << 62
+      }
+    }
+  }
 
   /// - Parameters:
   ///   - fullFrom: The first step whose products are in single precision; nil for none.
+  ///   - weights: Names of those that will take part.
   public init(
-    _ formats: LinearFormats, seed: UInt64, fullFrom: Int? = nil, step: Int = 0,
-    on device: any OperationDevice
+    _ formats: LinearFormats, seed: UInt64, fullFrom: Int? = nil, step: Int = 0, weights: [String],
+    on device: any OperationDevice,
   ) {
     self.formats = formats
     let sizes = Set(LinearOperand.allCases.compactMap { formats[$0]?.hadamard })
     let rounding = LinearRounding(formats: formats, seed: seed)
     transformSigns = Dictionary(
       uniqueKeysWithValues: sizes.map { ($0, Tensor(rounding.signs($0), shape: [$0], on: device)) })
+    maxima = RememberedMaxima(formats, weights: weights, on: device)
     self.seed = seed
     self.fullFrom = fullFrom
     self.step = step
@@ -34,11 +56,23 @@ public final class PrecisionPlan {
   /// Whether products are rounded at this step.
   private var isActive: Bool { fullFrom.map { step < $0 } ?? true }
 
-  /// Tells what is made next.
+  /// Tells which part of a training step is made next.
   func begin(step: Int, microBatch: Int) {
     self.step = step
-    self.microBatch = microBatch
+    draw = .training(microBatch: microBatch)
+    if isActive { maxima?.begin(step: step, microBatch: microBatch) }
   }
+
+  /// Ends a training step, behind its last launch.
+  ///
+  /// - Parameter isKept: Whether the update was made.
+  func endStep(isKept: Bool) throws {
+    draw = .others
+    try maxima?.end(isKept: isKept)
+  }
+
+  /// Tells which windows are evaluated next; nil when the evaluation is over.
+  func evaluate(window: Int?) { draw = window.map { .evaluation(window: $0) } ?? .others }
 
   /// Lets the products of a weight be rounded.
   func apply(to weight: Parameter, weightScale: LearnedScale? = nil, inputScale: LearnedScale? = nil) {
@@ -48,8 +82,7 @@ public final class PrecisionPlan {
 
   fileprivate func rounding(of weight: String) -> LinearRounding? {
     guard isActive else { return nil }
-    return LinearRounding(
-      formats: formats, seed: seed, step: UInt64(step) << 20 | UInt64(microBatch), weight: weight)
+    return LinearRounding(formats: formats, seed: seed, step: draw.number(step), weight: weight)
   }
 }
 
@@ -66,6 +99,7 @@ struct WeightPrecision {
   var rounding: LinearRounding? { plan.rounding(of: name) }
   var transformSigns: [Int: Tensor] { plan.transformSigns }
   var formats: LinearFormats { plan.formats }
+  var maxima: RememberedMaxima? { plan.maxima }
 }
 
 /// How the products of one weight are rounded in one micro-batch.

@@ -4,8 +4,9 @@ import NumberFormats
 /// The product of a linear layer whose operands were rounded: `y = x_q w_q^T + bias`.
 ///
 /// Inputs: x [m, k] and weight [n, k] (or [k, n]) as they are, which the gradients round anew along the sums of their own
-/// products, then both as they were rounded for this one. Gradients pass through the rounding unchanged, or go to the rounded
-/// operands where those have gradients of their own (learned scales).
+/// products, then both as they were rounded for this one. Gradients pass through the rounding unchanged, or as the operands'
+/// estimators say (``RoundingGradient``), or go to the rounded operands where those have gradients of their own (learned
+/// scales).
 ///
 /// - SeeAlso: Bengio et al., "Estimating or Propagating Gradients Through Stochastic Neurons", 2013 (straight-through).
 struct RoundedLinear: DifferentiableOperation {
@@ -43,7 +44,10 @@ struct RoundedLinear: DifferentiableOperation {
 
   var saved: SavedTensors {
     let (weight, input) = (rounding.formats.dgradWeight, rounding.formats.wgradInput)
-    return SavedTensors(inputs: [input == .forward ? 2 : 0, weight == .forward ? 3 : 1])
+    var saved: Set = [input == .forward ? 2 : 0, weight == .forward ? 3 : 1]
+    if estimates(.fpropInput) { saved.insert(0) }
+    if estimates(.fpropWeight) { saved.insert(1) }
+    return SavedTensors(inputs: saved)
   }
 
   func backward(_ context: GradientContext) {
@@ -54,15 +58,36 @@ struct RoundedLinear: DifferentiableOperation {
     if context.needs(inputIndex) {
       let cotangent = context.tape.rounded(dy, rounding, .dgradCotangent, sumsOver: .columns)
       let weight = weight(context)
-      context.add(MatMul(transposeB: weightIsTransposed), [cotangent, weight], to: inputIndex)
+      add(
+        MatMul(transposeB: weightIsTransposed), [cotangent, weight], through: .fpropInput, sumsOver: .columns,
+        to: inputIndex, context)
     }
     if context.needs(weightIndex) {
       let cotangent = context.tape.rounded(dy, rounding, .wgradCotangent, sumsOver: .rows)
       let input = input(context)
-      context.add(
+      add(
         MatMul(transposeA: true), weightIsTransposed ? [input, cotangent] : [cotangent, input],
-        to: weightIndex)
+        through: .fpropWeight, sumsOver: weightIsTransposed ? .rows : .columns, to: weightIndex, context)
     }
+  }
+
+  private func estimates(_ operand: LinearOperand) -> Bool {
+    rounding.formats[operand].map { $0.estimator != .straightThrough } ?? false
+  }
+
+  /// Hands a product over as the gradient of an operand before it was rounded.
+  private func add(
+    _ product: MatMul, _ factors: [Tensor], through operand: LinearOperand, sumsOver axis: SumAxis,
+    to index: Int, _ context: GradientContext,
+  ) {
+    guard estimates(operand) else {
+      context.add(product, factors, to: index)
+      return
+    }
+    let gradient = context.tape.apply(product, factors)[0]
+    context.add(
+      context.tape.passed(gradient, through: context.input(index), rounding, operand, sumsOver: axis),
+      to: index)
   }
 
   private func weight(_ context: GradientContext) -> Tensor {

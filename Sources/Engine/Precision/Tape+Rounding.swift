@@ -41,20 +41,41 @@ extension Tape {
   ) -> Tensor {
     guard let format = rounding.formats[operand] else { return x }
     if let known = lastRounded[operand], known.source === x.memory, known.format == format {
+      maxima?.share(rounding.weight, operand, with: known.weight)
       return known.result
     }
-    let tile = axis == .columns ? format.block.tile : format.block.tile.transposed
-    let choice = QuantizationChoice(
-      format.block.tiled(tile), randomness: format.isStochastic ? rounding.bits(operand) : nil,
-      rotation: format.hadamard)
-    let result = quantizeDequantize(x, choice, signs: format.hadamard.map { signs($0, rounding) })
+    let choice = rounding.choice(format, operand, sumsOver: axis)
+    let largest = maxima?.largest(of: x, rounding.weight, operand, on: self, measures: true)
+    let result = quantizeDequantize(
+      x, choice, largest: largest, signs: format.hadamard.map { signs($0, rounding) })
     roundingObserver?(
       RoundedOperandView(
-        rounding: rounding, operand: operand, axis: axis, choice: choice, x: x, result: result))
+        rounding: rounding, operand: operand, axis: axis, choice: choice, x: x, result: result,
+        largest: largest))
     if operand == .fpropInput || operand == .wgradInput {
-      lastRounded[operand] = RoundedOperand(source: x.memory, format: format, result: result)
+      lastRounded[operand] = RoundedOperand(
+        source: x.memory, weight: rounding.weight, format: format, result: result)
     }
     return result
+  }
+
+  /// The gradient of an operand before it was rounded, by its estimator.
+  ///
+  /// - Parameters:
+  ///   - gradient: That of the rounded one.
+  ///   - x: The operand before it was rounded.
+  func passed(
+    _ gradient: Tensor, through x: Tensor, _ rounding: LinearRounding, _ operand: LinearOperand,
+    sumsOver axis: SumAxis,
+  ) -> Tensor {
+    guard let format = rounding.formats[operand] else { return gradient }
+    let choice = rounding.choice(format, operand, sumsOver: axis)
+    var inputs = [x.detached, gradient]
+    if choice.needsLargest {
+      let known = maxima?.largest(of: x, rounding.weight, operand, on: self, measures: false)
+      inputs.append(known ?? apply(LargestMagnitude(), [x.detached])[0])
+    }
+    return apply(RoundingGradient(choice, format.estimator), inputs)[0]
   }
 
   /// The signs of a transform: the same for both operands of a product, and on the device before a step where they are a
@@ -67,10 +88,24 @@ extension Tape {
   }
 }
 
+extension LinearRounding {
+  /// An operand's format as it lies on a matrix, with its random bits.
+  fileprivate func choice(
+    _ format: OperandFormat, _ operand: LinearOperand, sumsOver axis: SumAxis,
+  ) -> QuantizationChoice {
+    let tile = axis == .columns ? format.block.tile : format.block.tile.transposed
+    return QuantizationChoice(
+      format.block.tiled(tile), randomness: format.isStochastic ? bits(operand) : nil,
+      rotation: format.hadamard)
+  }
+}
+
 /// An operand that may be asked for again by the next layer.
 struct RoundedOperand {
   /// Kept alive, so that its place names no other tensor.
   let source: Memory
+  /// Whose it was.
+  let weight: String
   let format: OperandFormat
   let result: Tensor
 }
@@ -83,6 +118,8 @@ struct RoundedOperandView {
   let choice: QuantizationChoice
   let x: Tensor
   let result: Tensor
+  /// What a scale per tensor was made of; nil for x's own largest magnitude.
+  var largest: Tensor?
   /// What spread the levels, where scales do not follow from the largest magnitude.
   var uniform: (quantizer: UniformQuantizer, scale: Tensor)?
 }

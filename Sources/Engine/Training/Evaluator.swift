@@ -41,14 +41,18 @@ public struct Evaluator {
   /// Runs the windows in order.
   ///
   /// - Parameters:
-  ///   - windows: What is scored; ``batch`` windows are run at once.
+  ///   - windows: What is scored; ``batch`` windows are run at once. Where products are rounded, scales and random bits are
+  ///     those of a batch, so that results depend on its size in their last digits.
   ///   - onProgress: Told the share done after each batch; returning false stops early.
   public func run(
     _ windows: any EvaluationBatches, onProgress: ((Result) -> Bool)? = nil,
   ) throws -> Result {
     var result = Result()
+    let precision = model.parameters.precision
+    defer { precision?.evaluate(window: nil) }
     for first in stride(from: 0, to: windows.count, by: batch) {
       let window = windows.batch(of: first..<min(windows.count, first + batch))
+      precision?.evaluate(window: first)
       let (losses, correct) = try score(window, countsCorrect: windows.measuresAccuracy)
       if let correct { result.correctTokens = (result.correctTokens ?? 0) + correct }
       for (loss, label) in zip(losses, window.labels) where label >= 0 {

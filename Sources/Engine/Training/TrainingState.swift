@@ -111,6 +111,7 @@ public enum TrainingCheckpoint {
     let temporary = folder.temporaryPath
     if let adapters = model.parameters.adapters {
       try AdapterFolder.write(adapters, of: model, to: temporary)
+      try model.parameters.precision?.maxima?.write(to: temporary)
     } else {
       try ModelFolder.write(model, to: temporary)
     }
@@ -131,8 +132,16 @@ public enum TrainingCheckpoint {
     return try TrainingState(ConfigurationReader(object, path: file))
   }
 
+  /// Fills the optimizer's state and remembered scales from a checkpoint.
+  public static func restore(
+    _ optimizer: Optimizer, _ model: any LanguageModel, from path: String, on device: any Device,
+  ) throws {
+    try restore(optimizer, from: path, on: device)
+    try model.parameters.precision?.maxima?.read(from: path)
+  }
+
   /// Fills the optimizer's state from a checkpoint.
-  public static func restore(_ optimizer: Optimizer, from path: String, on device: any Device) throws {
+  static func restore(_ optimizer: Optimizer, from path: String, on device: any Device) throws {
     let file = try SafetensorsFile(path: path + "/" + optimizerFile)
     let name = type(of: optimizer.rule).name
     guard file.metadata["optimizer"] == name else {

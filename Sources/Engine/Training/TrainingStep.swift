@@ -84,6 +84,7 @@ public final class TrainingStep {
     let norm = try device.read(clipped.norm.memory, as: Float.self).first ?? .nan
     let isKept = try device.read(clipped.isFinite.memory, as: Float.self).first == 1
     if !isKept { optimizer.restore(stepCount: optimizer.stepCount - 1) }
+    try model.parameters.precision?.endStep(isKept: isKept)
     let loss = try crossEntropy(losses, batches, scale: scale)
     return Result(
       loss: loss, gradientNorm: Double(norm), isFinite: isKept && loss.isFinite,

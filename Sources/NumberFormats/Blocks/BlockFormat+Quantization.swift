@@ -37,44 +37,63 @@ extension BlockFormat {
     rounding: (Int) -> Rounding = { _ in .nearestEven },
   ) -> QuantizedMatrix {
     precondition(values.count == rows * columns, "\(values.count) values for \(rows) x \(columns)")
-    let size = tile.size(rows: rows, columns: columns)
-    let grid = tile.grid(rows: rows, columns: columns)
     let tensor = tensorTarget == nil ? nil : tensorScale(largest: largest ?? values.largestMagnitude)
+    let scales = scales(of: values, rows: rows, columns: columns, tensor: tensor, largest: largest)
     var result = QuantizedMatrix(
-      rows: rows, columns: columns, codes: [UInt32](repeating: 0, count: values.count), scales: [],
-      tensorScale: tensor, values: values)
-    for tileRow in 0..<grid.rows {
-      for tileColumn in 0..<grid.columns {
-        let rowRange = tileRow * size.rows..<min(rows, (tileRow + 1) * size.rows)
-        let columnRange = tileColumn * size.columns..<min(columns, (tileColumn + 1) * size.columns)
-        let indices = rowRange.lazy.flatMap { row in columnRange.lazy.map { row * columns + $0 } }
-        // One tile with a remembered magnitude is delayed scaling.
-        let given = tensorTarget == nil && tile == .wholeMatrix ? largest : nil
-        let magnitude =
-          given?.bitPattern ?? indices.reduce(0) { max($0, values[$1].bitPattern & 0x7FFF_FFFF) }
-        let scale = scale(of: magnitude, tensor: tensor)
-        result.scales.append(scale.stored)
-        for index in indices { quantize(&result, index, scale, rounding(index)) }
-      }
+      rows: rows, columns: columns, codes: [UInt32](repeating: 0, count: values.count),
+      scales: scales.map(\.stored), tensorScale: tensor, values: values)
+    let size = tile.size(rows: rows, columns: columns)
+    let across = tile.grid(rows: rows, columns: columns).columns
+    for index in values.indices {
+      let scale = scales[index / columns / size.rows * across + index % columns / size.columns]
+      (result.codes[index], result.values[index]) = quantize(values[index], scale, rounding(index))
     }
     return result
   }
 
-  private func quantize(
-    _ result: inout QuantizedMatrix, _ index: Int, _ scale: BlockScale, _ rounding: Rounding,
-  ) {
-    var value = result.values[index]
+  /// The scales of all tiles, row-major.
+  ///
+  /// - Parameters:
+  ///   - tensor: What ``tensorScale(largest:)`` gave.
+  ///   - largest: The tensor's largest magnitude where it is not that of `values`.
+  public func scales(
+    of values: [Float], rows: Int, columns: Int, tensor: TensorScale?, largest: Float? = nil,
+  ) -> [BlockScale] {
+    let size = tile.size(rows: rows, columns: columns)
+    let grid = tile.grid(rows: rows, columns: columns)
+    // One tile with a remembered magnitude is delayed scaling.
+    let given = tensorTarget == nil && tile == .wholeMatrix ? largest : nil
+    var scales: [BlockScale] = []
+    for tileRow in 0..<grid.rows {
+      for tileColumn in 0..<grid.columns {
+        let rowRange = tileRow * size.rows..<min(rows, (tileRow + 1) * size.rows)
+        let columnRange = tileColumn * size.columns..<min(columns, (tileColumn + 1) * size.columns)
+        let block = rowRange.lazy.flatMap { row in columnRange.lazy.map { values[row * columns + $0] } }
+        let magnitude = given?.bitPattern ?? block.reduce(0) { max($0, $1.bitPattern & 0x7FFF_FFFF) }
+        guard isSearched else {
+          scales.append(scale(of: magnitude, tensor: tensor))
+          continue
+        }
+        let search = ScaleSearch(self, magnitude: magnitude, count: size.rows * size.columns)
+        scales.append(search.scale(of: Array(block), tensor: tensor))
+      }
+    }
+    return scales
+  }
+
+  /// One number's code and what it stands for.
+  func quantize(_ x: Float, _ scale: BlockScale, _ rounding: Rounding) -> (code: UInt32, value: Float) {
+    var value = x
     if scaling == .none, value.isSubnormal { value = Float(sign: value.sign, exponent: 0, significand: 0) }
     // NaN says nothing about codes: they are 0.
     let scaled = value * scale.encode
     let code = scaled.isNaN ? 0 : element.encode(scaled, rounding)
-    result.codes[index] = code
     var rounded = element.decode(code)
     if rounded.magnitude < .leastNormalMagnitude { rounded = 0 }
     // The sign of zero is kept, of integers as well: only codes tell them apart.
     rounded = Float(sign: value.sign, exponent: 0, significand: rounded.magnitude)
     let isBroken = scaling == .none && !value.isFinite
-    result.values[index] = isBroken ? .nan : rounded * scale.decode
+    return (code, isBroken ? .nan : rounded * scale.decode)
   }
 
   /// What stored codes stand for.

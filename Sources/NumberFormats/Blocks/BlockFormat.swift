@@ -6,21 +6,33 @@ public struct BlockFormat: Sendable, Hashable {
   public var scaling: BlockScaling
   /// The scale that the block with the tensor's largest magnitude gets, where there is a scale per tensor as well.
   public var tensorTarget: Float?
+  /// Of several scales near the one that the largest magnitude gives each block takes the one with the least squared
+  /// error; see ``ScaleSearch``.
+  public var isSearched: Bool
 
   public init(
     name: String, element: ElementFormat, tile: Tile, scaling: BlockScaling, tensorTarget: Float? = nil,
+    isSearched: Bool = false,
   ) {
     self.name = name
     self.element = element
     self.tile = tile
     self.scaling = scaling
     self.tensorTarget = tensorTarget
+    self.isSearched = isSearched
   }
 
   /// The same with other tiles.
   public func tiled(_ tile: Tile) -> BlockFormat {
     var copy = self
     copy.tile = tile
+    return copy
+  }
+
+  /// The same with searched scales.
+  public var searched: BlockFormat {
+    var copy = self
+    copy.isSearched = true
     return copy
   }
 
@@ -52,7 +64,8 @@ public struct BlockFormat: Sendable, Hashable {
   /// - Parameters:
   ///   - magnitude: The bits of the block's largest magnitude.
   ///   - tensor: What ``tensorScale(largest:)`` gave.
-  public func scale(of magnitude: UInt32, tensor: TensorScale? = nil) -> BlockScale {
+  ///   - step: Which neighbour of that scale; see ``ScaleSearch/steps``.
+  public func scale(of magnitude: UInt32, tensor: TensorScale? = nil, step: Int = 0) -> BlockScale {
     if scaling == .none { return .one }
     // Devices may take subnormal floats for zero, so they are zero everywhere.
     let magnitude = magnitude < 0x80_0000 ? 0 : magnitude
@@ -61,17 +74,29 @@ public struct BlockFormat: Sendable, Hashable {
     switch scaling {
     case .none: return .one
     case .powerOfTwo(let rule):
-      let exponent = rule.exponent(of: magnitude, for: element)
+      let exponent = min(max(rule.exponent(of: magnitude, for: element) + step, -127), 127)
       let decode = Float(sign: .plus, exponent: exponent, significand: 1)
       return BlockScale(
         encode: Float(sign: .plus, exponent: -exponent, significand: 1), decode: decode, stored: decode)
     case .float32(let isPowerOfTwo):
       guard largest > 0 else { return .one }
-      var encode = min(element.scaleDivisor / largest, Self.largestEncodeScale)
-      if isPowerOfTwo { encode = Float(bitPattern: encode.bitPattern & 0xFF80_0000) }
+      let wanted =
+        isPowerOfTwo ? largest : min(largest * (1 + Float(step) / 8), .greatestFiniteMagnitude)
+      var encode = min(element.scaleDivisor / wanted, Self.largestEncodeScale)
+      if isPowerOfTwo {
+        encode = Float(bitPattern: encode.bitPattern & 0xFF80_0000)
+        if step != 0 {
+          let field = min(max(Int(encode.bitPattern >> 23) - step, 1), 253)
+          encode = Float(bitPattern: UInt32(field) << 23)
+        }
+      }
       return BlockScale(encode: encode, decode: 1 / encode, stored: 1 / encode)
     case .float(let format, let zeroIsOne):
-      let stored = format.round(tensor.map { largest * $0.encode } ?? largest / element.scaleDivisor)
+      var stored = format.round(tensor.map { largest * $0.encode } ?? largest / element.scaleDivisor)
+      if step != 0 {
+        let code = min(max(Int(format.encode(stored)) + step, 0), Int(format.largestCode))
+        stored = format.decode(UInt32(code))
+      }
       let meant = stored == 0 && zeroIsOne ? 1 : stored
       let decode = tensor.map { meant * $0.decode } ?? meant
       let encode = decode == 0 ? 0 : min(1 / decode, Self.largestEncodeScale)

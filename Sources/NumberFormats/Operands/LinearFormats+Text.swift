@@ -5,6 +5,9 @@ extension LinearFormats {
     "wgrad_cotangent", "wgrad_input",
   ]
 
+  /// Those of the forward product.
+  static let forwardOperands = ["fprop_input", "fprop_weight"]
+
   /// Every operand with its format: `none`, `forward`, or as ``OperandFormat`` is written.
   public var texts: [(operand: String, text: String)] {
     Self.operands.map { ($0, text(of: $0)) }
@@ -65,7 +68,9 @@ extension LinearFormats {
         "there is no operand '\(parts[0])'", hint: "known: \(Self.operands.joined(separator: ", "))")
     }
     let word = isOne ? String(choice.dropFirst(parts[0].count + 1)) : choice
-    let chosen = (isOne ? [parts[0]] : Self.operands).filter { !["none", "forward"].contains(text(of: $0)) }
+    // Only what the forward rounds has a gradient to estimate.
+    let all = word.hasPrefix("estimator=") ? Self.forwardOperands : Self.operands
+    let chosen = (isOne ? [parts[0]] : all).filter { !["none", "forward"].contains(text(of: $0)) }
     guard !chosen.isEmpty else {
       throw .init(
         "'\(choice)' has no effect: \(isOne ? "\(parts[0]) is not" : "no operand is") rounded",
@@ -89,7 +94,13 @@ extension LinearFormats {
   /// Refuses choices of one operand that do not go together.
   public func check() throws(OperandFormat.SyntaxError) {
     for (operand, text) in texts where text != "none" && text != "forward" {
-      try rounded(operand)?.check("\(operand): \(text)")
+      guard let format = rounded(operand) else { continue }
+      try format.check("\(operand): \(text)")
+      guard format.estimator == .straightThrough || Self.forwardOperands.contains(operand) else {
+        throw .init(
+          "\(operand): \(text): an estimator has no effect on operands of gradients",
+          hint: "it goes with \(Self.forwardOperands.joined(separator: " and "))")
+      }
     }
     try checkScaleSources()
   }

@@ -11,9 +11,18 @@ public struct OperandFormat: Sendable, Hashable {
   public var isStochastic: Bool
   /// Terms of the sum that are mixed by a randomized Hadamard transform first; nil for none.
   public var hadamard: Int?
+  /// What a scale per tensor is made of.
+  public var maximum: TensorMaximum
+  /// How gradients pass through the rounding; of the forward product's operands.
+  public var estimator: GradientEstimator
 
-  public init(_ block: BlockFormat, isStochastic: Bool = false, hadamard: Int? = nil) {
+  public init(
+    _ block: BlockFormat, isStochastic: Bool = false, hadamard: Int? = nil, maximum: TensorMaximum = .current,
+    estimator: GradientEstimator = .straightThrough,
+  ) {
     self.block = block
+    self.maximum = maximum
+    self.estimator = estimator
     self.isStochastic = isStochastic
     self.hadamard = hadamard
   }
@@ -55,7 +64,10 @@ public struct OperandFormat: Sendable, Hashable {
   }
 
   /// The words that may follow a format.
-  public static let options = ["block", "scale", "rule", "tensor", "rounding", "hadamard"]
+  public static let options = [
+    "block", "scale", "rule", "tensor", "rounding", "hadamard", "scaling", "history", "margin", "refresh",
+    "estimator",
+  ]
 
   /// Changes one choice: `block=16`.
   public mutating func apply(_ word: String) throws(SyntaxError) {
@@ -71,6 +83,11 @@ public struct OperandFormat: Sendable, Hashable {
     case "tensor": block.tensorTarget = try Self.target(parts[1])
     case "rounding": isStochastic = try Self.isStochastic(parts[1])
     case "hadamard": hadamard = try Self.hadamard(parts[1])
+    case "scaling": try setScaling(parts[1])
+    case "history": try setHistory(parts[1])
+    case "margin": try setMargin(parts[1])
+    case "refresh": try setRefresh(parts[1])
+    case "estimator": try setEstimator(parts[1])
     default:
       throw SyntaxError(
         "there is no choice '\(parts[0])'", hint: "choices: " + Self.options.joined(separator: ", "))
@@ -90,6 +107,12 @@ public struct OperandFormat: Sendable, Hashable {
     if block.scaling == .none, block.tile != .wholeMatrix {
       throw SyntaxError("'\(text)' has blocks, but no scales for them", hint: "block=tensor, or a scale=")
     }
+    if block.isSearched, block.tile == .wholeMatrix || block.scaling == .none {
+      throw SyntaxError(
+        "'\(text)' searches scales, which goes with scales of blocks only", hint: "a block=, or another rule")
+    }
+    try checkMaximum(text)
+    try checkEstimator(text)
     guard let hadamard else { return }
     guard block.tile.rows == 1, let length = block.tile.columns,
       length % hadamard == 0 || hadamard % length == 0
@@ -107,10 +130,16 @@ extension OperandFormat: CustomStringConvertible {
   /// Every choice, so that the text is read back as the same format whatever the catalogue's defaults become.
   public var description: String {
     var words = [block.element.name, "block=\(Self.text(of: block.tile))", "scale=\(scaleName)"]
-    if case .powerOfTwo(let rule) = block.scaling { words.append("rule=\(rule.rawValue)") }
+    if block.isSearched {
+      words.append("rule=search")
+    } else if case .powerOfTwo(let rule) = block.scaling {
+      words.append("rule=\(rule.rawValue)")
+    }
     if let target = block.tensorTarget { words.append("tensor=\(target)") }
+    words += maximumWords
     if isStochastic { words.append("rounding=stochastic") }
     if let hadamard { words.append("hadamard=\(hadamard)") }
+    if estimator != .straightThrough { words.append("estimator=\(estimator.rawValue)") }
     return words.joined(separator: " ")
   }
 
@@ -172,18 +201,35 @@ extension OperandFormat {
       ? try Self.scaling(text, like: block.scaling) : .float32(isPowerOfTwo: false)
   }
 
+  /// How scales follow from the largest magnitude: by a rule for exponents, as they are (`maximum`), or by trial.
   private mutating func setRule(_ text: String) throws(SyntaxError) {
+    if text == "search" {
+      if case .powerOfTwo = block.scaling { block.scaling = .powerOfTwo(.floor) }
+      block.isSearched = true
+      return
+    }
     guard let rule = ExponentRule(rawValue: text) else {
-      throw SyntaxError(
-        "there is no rule '\(text)'",
-        hint: "rule=" + ExponentRule.allCases.map(\.rawValue).joined(separator: ", "))
+      guard text == "maximum" else {
+        throw SyntaxError(
+          "there is no rule '\(text)'",
+          hint: "rule=" + ExponentRule.allCases.map(\.rawValue).joined(separator: ", ")
+            + ", maximum or search")
+      }
+      if case .powerOfTwo = block.scaling {
+        throw SyntaxError(
+          "rule=maximum says too little of scales of \(block.scaling.name)",
+          hint: "rule=" + ExponentRule.allCases.map(\.rawValue).joined(separator: ", ") + " or search")
+      }
+      block.isSearched = false
+      return
     }
     guard case .powerOfTwo = block.scaling else {
       throw SyntaxError(
         "rule=\(text) has no effect: scales of \(block.scaling.name) follow the largest magnitude",
-        hint: "put scale=\(ExponentScale.name) in front of it, or leave it out")
+        hint: "put scale=\(ExponentScale.name) in front of it, or choose rule=maximum or search")
     }
     block.scaling = .powerOfTwo(rule)
+    block.isSearched = false
   }
 
   private static func target(_ text: String) throws(SyntaxError) -> Float? {

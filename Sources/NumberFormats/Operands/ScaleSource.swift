@@ -31,6 +31,11 @@ extension OperandFormat {
         "\(name), which goes with rounding to nearest and no transform",
         hint: "leave out \(isStochastic ? "rounding=stochastic" : "hadamard")")
     }
+    guard !block.isSearched, maximum == .current, estimator == .straightThrough else {
+      throw SyntaxError(
+        "\(name), which no largest magnitude gives and which has a gradient of its own",
+        hint: "leave out rule=search, scaling=, refresh= and estimator=")
+    }
   }
 }
 

@@ -16,6 +16,8 @@ public struct DelayedScaling: Sendable, Hashable {
   public let choice: Choice
   /// What values are multiplied by before they are rounded.
   public private(set) var scale: Float = 1
+  /// The magnitude that ``scale`` takes to the limit.
+  public private(set) var largest: Float
   /// Magnitudes of past steps; the place of the next one comes first.
   public private(set) var history: [Float]
 
@@ -28,6 +30,23 @@ public struct DelayedScaling: Sendable, Hashable {
     self.margin = margin
     self.choice = choice
     history = [Float](repeating: 0, count: length)
+    largest = limit
+  }
+
+  /// Goes on where another one stood.
+  ///
+  /// - Parameters:
+  ///   - history: Of as many steps.
+  ///   - largest: Its ``largest``.
+  public mutating func restore(history: [Float], largest: Float) {
+    precondition(history.count == self.history.count && largest > 0)
+    self.history = history
+    take(largest)
+  }
+
+  private mutating func take(_ largest: Float) {
+    self.largest = largest
+    scale = Swift.min(limit / largest, Float.greatestFiniteMagnitude)
   }
 
   /// Ends a step: magnitudes that are zero or not finite leave the scale as it is.
@@ -39,7 +58,7 @@ public struct DelayedScaling: Sendable, Hashable {
     history.append(history.removeFirst())
     history[0] = 0
     guard pick.isFinite, pick > 0 else { return }
-    scale = Swift.min(
-      limit / pick * Float(sign: .plus, exponent: -margin, significand: 1), Float.greatestFiniteMagnitude)
+    let room = Float(sign: .plus, exponent: margin, significand: 1)
+    take(Swift.min(Swift.max(pick * room, Float.leastNormalMagnitude), Float.greatestFiniteMagnitude))
   }
 }

@@ -84,7 +84,7 @@ struct TrainingRun {
       OptimizerRule.rule(values.optimizer), for: model.parameters.trained,
       stateFormat: run.options.optimizerState, seed: UInt64(values.seed))
     if let state = run.state, let checkpoint = run.request.checkpoint {
-      try TrainingCheckpoint.restore(optimizer, from: checkpoint, on: run.device)
+      try TrainingCheckpoint.restore(optimizer, model, from: checkpoint, on: run.device)
       guard optimizer.stepCount == state.step else {
         throw Failure(
           "the files of the checkpoint '\(checkpoint)' do not belong together",

@@ -46,14 +46,101 @@ import Testing
     }
   }
 
-  @Test func layersAreRecomputedWithTheSameBits() throws {
+  /// Scales from earlier steps, and estimators.
+  private func remembered() throws -> LinearFormats {
+    try formats([
+      "fprop_input": "fp8_tensor scaling=delayed history=3 estimator=clipped",
+      "fprop_weight": "nvfp4 block=4x4 refresh=2 rule=search estimator=full",
+      "dgrad_cotangent": "fp8_e5m2_tensor scaling=delayed history=2 margin=1",
+      "dgrad_weight": "forward",
+      "wgrad_cotangent": "nvfp4 block=4 refresh=4 rounding=stochastic",
+      "wgrad_input": "fp8_tensor scaling=delayed history=1024",
+    ])
+  }
+
+  @Test(arguments: [TinyModel.llama, .gpt2])
+  func rememberedScalesAreResumedBitForBit(kind: TinyModel) throws {
     for device in try TestDevices.all() {
+      let run = try TinyRun(on: device, steps: 6)
+      run.kind = kind
+      run.precision = LinearPrecision(try remembered(), seed: 3)
+      run.options.checkpointInterval = 3
+      let whole = RecordingObserver()
+      try run.train(whole)
+      let files = try run.files(6)
+      #expect(files[RememberedMaxima.file] != nil)
+      let state = try SafetensorsFile(path: run.checkpoint(6) + "/" + RememberedMaxima.file)
+      let largest = state.entries.filter { $0.name.hasSuffix(".largest") }.map(\.name)
+      // Most have left what they begin with.
+      #expect(Set(try largest.flatMap { try state.floats($0) }).count > largest.count / 2)
+      try run.train(from: run.checkpoint(3))
+      #expect(try run.files(6) == files)
+      // An evaluation has the scales that the run stands at.
+      let windows = try EvaluationWindows(TinyRun.tokens().slice(500..<600), context: 8, rule: .everyToken)
+      let model = try ModelFolder(run.checkpoint(6)).load(on: device)
+      #expect(try Evaluator(model, batch: 2, softcap: 0).run(windows).loss == whole.evaluations[6])
+    }
+  }
+
+  @Test func scalesFollowTheStepsBefore() throws {
+    let device = try DeviceCatalog.openForOperations("cpu")
+    let formats = try formats(["fprop_input": "fp8_tensor scaling=delayed history=2 margin=1"])
+    let plan = PrecisionPlan(formats, seed: 1, weights: ["w"], on: device)
+    let maxima = try #require(plan.maxima)
+    /// What x is scaled by in a step whose micro-batches have these largest magnitudes.
+    func step(_ number: Int, _ found: [Float], isKept: Bool = true) throws -> [Float] {
+      let used = try found.enumerated().map { index, largest in
+        plan.begin(step: number, microBatch: index)
+        let tape = Tape(on: device, isRecording: false)
+        let x = Tensor([largest / 2, -largest], shape: [1, 2], on: device)
+        let used = try #require(maxima.largest(of: x, "w", .fpropInput, on: tape, measures: true))
+        return try used.floats(on: device)[0]
+      }
+      try plan.endStep(isKept: isKept)
+      return used
+    }
+    // The first scale is 1; the margin leaves one power of two free.
+    #expect(try step(0, [3, 5]) == [448, 448])
+    #expect(try step(1, [1]) == [10])
+    #expect(try step(2, [2, 100], isKept: false) == [10, 10])
+    #expect(try step(2, [.infinity]) == [10])
+    // An infinite one keeps the scale until it leaves the history.
+    #expect(try step(3, [2]) == [10])
+    #expect(try step(4, [1]) == [10])
+    #expect(try step(5, [1]) == [4])
+  }
+
+  @Test func evaluationsDrawTheSameBitsWheneverTheyAreMade() throws {
+    let device = try DeviceCatalog.openForOperations("cpu")
+    let run = try TinyRun(on: device, steps: 3)
+    run.precision = LinearPrecision(
+      try formats(["fprop_input": "mxfp4 block=4 rounding=stochastic", "fprop_weight": "mxfp4 block=4"]))
+    let observer = RecordingObserver()
+    try run.train(observer)
+    let model = try ModelFolder(run.checkpoint(3)).load(on: device)
+    let windows = try EvaluationWindows(TinyRun.tokens().slice(500..<600), context: 8, rule: .everyToken)
+    let evaluator = Evaluator(model, batch: 2, softcap: 0)
+    let first = try evaluator.run(windows)
+    #expect(first.loss == observer.evaluations[3])
+    #expect(try evaluator.run(windows) == first)
+    // Batches differ in their bits: the same window twice is not rounded alike.
+    let rounding = try #require(model.parameters.parameters.compactMap(\.precision).first)
+    model.parameters.precision?.evaluate(window: 0)
+    let bits = rounding.rounding?.bits(.fpropInput)
+    model.parameters.precision?.evaluate(window: 2)
+    #expect(bits != nil && rounding.rounding?.bits(.fpropInput) != bits)
+  }
+
+  @Test func layersAreRecomputedWithTheSameBits() throws {
+    let choices = [
+      try formats([
+        "fprop_input": "mxfp4 block=4 rounding=stochastic", "fprop_weight": "mxfp4 block=4",
+      ]), try remembered(),
+    ]
+    for (device, formats) in try TestDevices.all().flatMap({ device in choices.map { (device, $0) } }) {
       let runs = try [false, true].map { recomputes in
         let run = try TinyRun(on: device, steps: 3)
-        run.precision = LinearPrecision(
-          try formats([
-            "fprop_input": "mxfp4 block=4 rounding=stochastic", "fprop_weight": "mxfp4 block=4",
-          ]))
+        run.precision = LinearPrecision(formats)
         run.options.recomputesLayers = recomputes
         try run.train()
         return try run.files(3)
@@ -150,5 +237,10 @@ import Testing
     let noise = 0.01 + 1.9 * 1.9 + 0.04
     let signal = 36 + 1 + 0.01 + 7.9 * 7.9 + 0.04 + 9 + 1
     #expect(abs(found.signalToNoise - 10 * log10(signal / noise)) < 1e-4)
+    // A scale from a remembered magnitude, below which some lie.
+    let kept = BlockFormat.fp8Tensor.quantize(x, rows: 2, columns: 4, largest: 3.5).values
+    let delayed = OperandStatistics(
+      layer: "a", operand: "b", x: x, rounded: kept, rows: 2, columns: 4, format: .fp8Tensor, largest: 3.5)
+    #expect(delayed.saturation == 2.0 / 8 && delayed.scale == -7 && delayed.largest == Double(Float(7.9)))
   }
 }

@@ -90,7 +90,7 @@ final class TinyRun {
     let optimizer = Optimizer(
       AdamW(), for: model.parameters.trained, stateFormat: options.optimizerState, seed: options.seed)
     let state = try checkpoint.map { try TrainingCheckpoint.readState($0) }
-    if let checkpoint { try TrainingCheckpoint.restore(optimizer, from: checkpoint, on: device) }
+    if let checkpoint { try TrainingCheckpoint.restore(optimizer, model, from: checkpoint, on: device) }
     var now = 1000.0
     let folder = try RunFolder(path)
     let events = writesEvents ? try EventFile(path: path + "/events.out.tfevents.1.test", wallTime: 1) : nil

@@ -21,9 +21,7 @@ public struct QuantizationChoice: Sendable, Hashable {
 
   /// Whether the tensor's largest magnitude is an input: formats with a scale per tensor, and those with one scale for
   /// the whole matrix.
-  public var needsLargest: Bool {
-    format.tensorTarget != nil || (format.tile == .wholeMatrix && format.scaling != .none)
-  }
+  public var needsLargest: Bool { format.hasTensorScale }
 
   /// Blocks of one column: the transform runs down the columns, too.
   var isDownColumns: Bool { format.tile.columns == 1 && format.tile.rows != 1 }
@@ -36,6 +34,9 @@ public struct QuantizationChoice: Sendable, Hashable {
       guard case .float = format.scaling, format.tile != .wholeMatrix else {
         return "only small float scales of blocks have a tensor's scale above them"
       }
+    }
+    if format.isSearched, format.scaling == .none || format.tile == .wholeMatrix {
+      return "only scales of blocks are searched"
     }
     guard let rotation else { return nil }
     guard [16, 32, 64, 128].contains(rotation) else {

@@ -8,7 +8,7 @@ struct QuantizationLaunch {
   private let x: Tensor
   private let largest: Tensor?
   private let signs: Tensor?
-  private let parameters: QuantizationParameters
+  let parameters: QuantizationParameters
 
   /// - Parameter inputs: x, then the largest magnitude and the signs where the choice has them.
   init(_ choice: QuantizationChoice, _ inputs: [Tensor]) {
@@ -16,17 +16,19 @@ struct QuantizationLaunch {
     x = inputs[0]
     largest = choice.needsLargest ? inputs[1] : nil
     signs = choice.rotation == nil ? nil : inputs[inputs.count - 1]
+    let tile = choice.format.tile.size(rows: x.shape[0], columns: x.shape[1])
     parameters = QuantizationParameters(
-      choice.format, randomness: choice.randomness, rotation: choice.rotation ?? 0)
+      choice.format, randomness: choice.randomness, rotation: choice.rotation ?? 0,
+      tileCount: tile.rows * tile.columns)
   }
 
-  private enum Kind: String {
+  enum Kind: String {
     case values = "quantize_values"
     case tiles = "quantize_tiles"
     case columns = "quantize_columns"
   }
 
-  private var kind: Kind {
+  var kind: Kind {
     let tile = choice.format.tile
     if tile == .wholeMatrix || choice.format.scaling == .none { return .values }
     return choice.isDownColumns ? .columns : .tiles
@@ -36,7 +38,7 @@ struct QuantizationLaunch {
   private static let share = 16_384
 
   /// The whole numbers of the kernel, and how many work-groups there are.
-  private var sizes: (numbers: [Int32], groups: Int) {
+  var sizes: (numbers: [Int32], groups: Int) {
     let (rows, columns) = (x.shape[0], x.shape[1])
     let tile = choice.format.tile.size(rows: rows, columns: columns)
     let (height, width) = (min(tile.rows, rows), min(tile.columns, columns))
@@ -75,6 +77,11 @@ struct QuantizationLaunch {
     return ["VECTOR": width >= 16 ? "16" : width >= 8 ? "8" : "4"]
   }
 
+  func definitions(_ device: OpenCLDevice) -> [String: String] {
+    let definitions = Self.definitions(device)
+    return choice.format.isSearched ? definitions.merging(["SEARCH": "1"]) { $1 } : definitions
+  }
+
   /// - Parameter outputs: y, or y, codes and scales.
   func run(on device: OpenCLDevice, _ outputs: [Tensor]) throws {
     guard x.shape.count > 0 else { return }
@@ -84,7 +91,7 @@ struct QuantizationLaunch {
     let codes = Buffer<Int32>(isDetailed ? outputs[1].memory : nil)
     let scales = Buffer<Float>(isDetailed ? outputs[2].memory : nil)
     let kernel: UntypedKernel = try device.untypedKernel(
-      kind.rawValue, in: "quantize", Self.definitions(device))
+      kind.rawValue, in: "quantize", definitions(device))
     var arguments: [any KernelArgument] = []
     for (index, operand) in operands.enumerated() where index != 2 || kind != .values {
       arguments.append(Buffer<Float>(operand))

@@ -4,7 +4,8 @@ import NumberFormats
 struct QuantizationParameters {
   let words: SIMD16<UInt32>
 
-  init(_ format: BlockFormat, randomness: RoundingBits?, rotation: Int) {
+  /// - Parameter tileCount: Elements of a whole tile.
+  init(_ format: BlockFormat, randomness: RoundingBits?, rotation: Int, tileCount: Int) {
     let element = format.element
     let (positive, negative) = element.ends
     var words = SIMD16<UInt32>(repeating: 0)
@@ -28,7 +29,8 @@ struct QuantizationParameters {
     }
     words[11] = randomness?.first ?? 0
     words[12] = randomness?.second ?? 0
-    words[13] = randomness == nil ? 0 : 1
+    let search = format.isSearched ? ScaleSearch.fractionBits(count: tileCount) : 0
+    words[13] = (randomness == nil ? 0 : 1) | search << 8
     if case .float(let float) = element { words[14] = float.magnitudeBits }
     words[15] = UInt32(rotation)
     self.words = words

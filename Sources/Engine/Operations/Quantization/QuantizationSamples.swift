@@ -19,7 +19,7 @@ struct QuantizationSamples {
     return Sample("\(label) \(rows)x\(columns)", operation(self), inputs)
   }
 
-  static var all: [Self] { formats + rules + shapes + randomness + rotations + special }
+  static var all: [Self] { formats + rules + searches + shapes + randomness + rotations + special }
 
   private static var formats: [Self] {
     FormatCatalogue.blocks.flatMap { format in
@@ -46,6 +46,32 @@ struct QuantizationSamples {
         choice: QuantizationChoice(format.scaled(.float32(isPowerOfTwo: true))), rows: 3, columns: 160)
     }
     return rules + powers
+  }
+
+  private static var searches: [Self] {
+    let formats: [(BlockFormat, rotation: Int?)] = [
+      (.mxfp4, nil), (.mxfp4, 32), (.mxint8, nil), (.nvfp4, nil), (.fp4UE5M3, nil), (.int4Group, nil),
+      (.int3Group.scaled(.float32(isPowerOfTwo: true)), nil), (.fp8Tile, nil),
+      (.nvfp4.tiled(Tile(rows: 16, columns: 16)), nil), (.int8Row, nil),
+    ]
+    return formats.flatMap { format, rotation -> [Self] in
+      let choice = QuantizationChoice(format.searched, rotation: rotation)
+      let across = Self(
+        label: "\(format.name) \(format.tile) search", choice: choice, rows: 35,
+        columns: rotation == nil ? 133 : 128)
+      guard rotation == nil, format.tile.rows == 1 else { return [across] }
+      let down = QuantizationChoice(format.tiled(format.tile.transposed).searched)
+      return [
+        across, Self(label: "\(format.name) search down", choice: down, rows: 133, columns: 35),
+        Self(
+          label: "\(format.name) search special", choice: choice, rows: 2, columns: 256,
+          fill: .values(specialValues)),
+      ]
+    } + [
+      Self(
+        label: "mxfp4 search stochastic",
+        choice: QuantizationChoice(.mxfp4.searched, randomness: RoundingBits(seed: 5)), rows: 9, columns: 70)
+    ]
   }
 
   private static var shapes: [Self] {
@@ -104,8 +130,9 @@ struct QuantizationSamples {
     }
   }
 
-  private static var special: [Self] {
-    let values = (0..<512).map { index -> Float in
+  /// Zeros, tiny and huge blocks, saturation, and numbers that are not finite.
+  private static var specialValues: [Float] {
+    (0..<512).map { index -> Float in
       switch index {
       case ..<64: 0
       case 64: -0.0
@@ -117,10 +144,13 @@ struct QuantizationSamples {
       default: Float(index % 16) * 0.25 - 2
       }
     }
-    return FormatCatalogue.blocks.filter { $0.tile != .wholeMatrix || $0.scaling == .none }.map { format in
+  }
+
+  private static var special: [Self] {
+    FormatCatalogue.blocks.filter { $0.tile != .wholeMatrix || $0.scaling == .none }.map { format in
       Self(
         label: "\(format.name) special", choice: QuantizationChoice(format), rows: 2, columns: 256,
-        fill: .values(values))
+        fill: .values(specialValues))
     }
   }
 }
