@@ -19,10 +19,21 @@ enum PlotStyle {
     .whisker { stroke-width: 1.2; }
     .sgemm { fill: none; stroke-width: 1.5; stroke-dasharray: 7 5; }
     .mark { stroke-width: 1; fill-opacity: 0.85; }
+    .raw { fill: none; stroke-width: 1; opacity: 0.35; }
+    .hover g { opacity: 0; }
+    .hover g:hover { opacity: 1; }
+    .tiny { font-size: 10px; fill: #555c68; }
+    .event { stroke-width: 1.2; stroke-dasharray: 5 4; opacity: 0.7; }
+    .found { fill: none; stroke: #d11a4a; stroke-width: 2.5; }
+    .bad { fill: #d11a4a; }
+    .zero { fill: #b9bec8; }
     \(colors(light, outline: "#ffffff"))
     @media (prefers-color-scheme: dark) {
     text { fill: #e6e9ef; }
-    .small { fill: #a4abb8; }
+    .small, .tiny { fill: #a4abb8; }
+    .found { stroke: #ff5c86; }
+    .bad { fill: #ff5c86; }
+    .zero { fill: #4a515d; }
     .page { fill: #14171c; }
     .grid { stroke: #2a2f38; }
     .frame { stroke: #717986; }

@@ -45,6 +45,9 @@ public struct Table: Sendable {
   public var columns: [Column]
   private var rows: [[String]] = []
 
+  /// The texts, row by row.
+  public var cells: [[String]] { rows }
+
   /// An empty table.
   public init(_ columns: [Column]) {
     self.columns = columns

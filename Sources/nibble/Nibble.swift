@@ -12,7 +12,7 @@ struct Nibble: ParsableCommand {
     version: Program.version,
     subcommands: [
       TrainVerb.self, SweepVerb.self, GenerateVerb.self, MergeVerb.self, ExportVerb.self, TokenizerVerb.self,
-      EvalVerb.self, BenchVerb.self, TuneVerb.self, TuningWorker.self, VerifyVerb.self,
+      EvalVerb.self, ReportVerb.self, BenchVerb.self, TuneVerb.self, TuningWorker.self, VerifyVerb.self,
       DevicesVerb.self, InspectVerb.self, ConfigVerb.self, CompletionsVerb.self,
     ],
   )
@@ -32,6 +32,7 @@ struct Nibble: ParsableCommand {
       tokenizer    train a tokenizer, encode and decode with one
     measure
       eval         loss, perplexity and bits per byte of a model on a text
+      report       curves and heat maps of runs, the first step where something went wrong
       bench        speed of kernels and training steps, against what the device can do
       tune         search the fastest kernel configurations of a device
       verify       check every operation on this machine's devices

@@ -30,6 +30,8 @@ public struct SweepGroup: Sendable {
   public var seconds: Double? { mean { $0.seconds }?.mean }
   public var memoryByteCount: Int? { rows.compactMap { $0.figures?.memoryByteCount }.max() }
   public var cost: Double? { MeanWithError(rows.filter { $0.figures != nil }.compactMap(\.cost))?.mean }
+  /// The same for all seeds.
+  public var model: SweepRow.ModelledCost? { rows.lazy.compactMap { $0.figures?.model }.first }
   public var finishedCount: Int { rows.count { $0.outcome == .finished } }
   /// The first failure among the rows.
   public var failure: SweepRow? { rows.first { $0.outcome.isFailure } }
@@ -78,6 +80,8 @@ public struct SweepReport: Sendable {
   /// Varied keys but the seed.
   public var keys: [String] { groups.first?.keys.map(\.name) ?? [] }
   public var hasNames: Bool { groups.contains { $0.name != nil } }
+  /// Whether a run rounds.
+  public var hasRecipes: Bool { groups.contains { ($0.model?.extraOperations ?? 0) > 0 } }
   public var hasSeeds: Bool { rows.contains { $0.value(of: Self.seedKey) != nil } }
 
   private static func grouped(_ rows: [SweepRow]) -> [SweepGroup] {

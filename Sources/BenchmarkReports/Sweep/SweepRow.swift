@@ -47,10 +47,12 @@ public struct SweepRow: Sendable {
     public var tokens: Int
     /// Of training.
     public var seconds: Double
+    /// Of a token; nil where it was not counted.
+    public var model: ModelledCost?
 
     public init(
       loss: Double, lossError: Double, accuracy: Double? = nil, tokensPerSecond: Double, memoryByteCount: Int,
-      steps: Int, tokens: Int, seconds: Double,
+      steps: Int, tokens: Int, seconds: Double, model: ModelledCost? = nil,
     ) {
       self.loss = loss
       self.lossError = lossError
@@ -60,6 +62,23 @@ public struct SweepRow: Sendable {
       self.steps = steps
       self.tokens = tokens
       self.seconds = seconds
+      self.model = model
+    }
+  }
+
+  /// What a run's recipe would cost per token on hardware that has its formats.
+  public struct ModelledCost: Sendable, Hashable {
+    /// Operations on single numbers that BF16 does not need.
+    public var extraOperations: Double
+    /// Moved by the linear layers' products and by the rounding of their operands.
+    public var bytes: Double
+    /// Time of the linear layers over that in BF16.
+    public var relativeTime: Double
+
+    public init(extraOperations: Double, bytes: Double, relativeTime: Double) {
+      self.extraOperations = extraOperations
+      self.bytes = bytes
+      self.relativeTime = relativeTime
     }
   }
 

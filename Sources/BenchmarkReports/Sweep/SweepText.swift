@@ -30,6 +30,21 @@ extension SweepReport {
     if hasSeeds {
       columns.append((.init("SEEDS", .right, priority: 2), { "\($0.finishedCount) of \($0.rows.count)" }))
     }
+    if hasRecipes {
+      columns += [
+        (
+          .init("EXTRA OP/TOK", .right, priority: 2),
+          { $0.model.map { Numbers.si($0.extraOperations) } ?? "-" }
+        ),
+        (
+          .init("BYTES/TOK", .right, priority: 2), { $0.model.map { Numbers.si($0.bytes, unit: "B") } ?? "-" }
+        ),
+        (
+          .init("MODEL", .right, priority: 2),
+          { $0.model.map { Numbers.fixed($0.relativeTime, decimals: 2) } ?? "-" }
+        ),
+      ]
+    }
     columns += [
       (
         .init("TOK/S", .right, priority: 1),
@@ -53,6 +68,11 @@ extension SweepReport {
       let name = baseline.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
       sentences.append("gap: to \(name)" + (hasSeeds ? ", paired by seed" : ""))
     }
+    if hasRecipes {
+      sentences.append(
+        "extra operations and bytes per token, and the linear layers' time over BF16's, modelled for hardware with the formats"
+      )
+    }
     let counts = [SweepOutcome.diverged, .doesNotFit, .failed, .pending].compactMap { outcome -> String? in
       let count = rows.count { $0.outcome == outcome }
       return count > 0 ? "\(count) \(Self.words(outcome))" : nil
@@ -73,8 +93,9 @@ extension SweepReport {
       ["rank"] + (hasNames ? ["point"] : []) + keys
       + [
         "runs", "finished", "loss", "loss_error", "accuracy", "gap", "gap_error", "gap_nats",
-        "gap_nats_error", "gap_pairs", "tokens_per_s", "memory_bytes", "time_s", "cost", "pareto_front",
-        "failure",
+        "gap_nats_error", "gap_pairs", "tokens_per_s", "memory_bytes", "time_s",
+        "extra_operations_per_token", "modelled_bytes_per_token", "modelled_time_to_bf16", "cost",
+        "pareto_front", "failure",
       ]
     let lines = groups.map { group -> [String] in
       var cells = [group.rank.map { "\($0)" } ?? ""] + (hasNames ? [group.name ?? ""] : [])
@@ -87,6 +108,9 @@ extension SweepReport {
       cells += numbers.map { CSVText.number($0) }
       cells += [group.gap.map { "\($0.nats.count)" } ?? "", CSVText.number(group.tokensPerSecond)]
       cells += [group.memoryByteCount.map { "\($0)" } ?? "", CSVText.number(group.seconds)]
+      cells += [group.model?.extraOperations, group.model?.bytes, group.model?.relativeTime].map {
+        CSVText.number($0)
+      }
       return cells + [CSVText.number(group.cost), group.isOnFront ? "yes" : "no", Self.note(group)]
     }
     return CSVText.lines([headings] + lines)
@@ -150,7 +174,10 @@ extension SweepReport {
       "gap": group.gap?.share.json ?? .null, "gap_nats": group.gap?.nats.json ?? .null,
       "tokens_per_s": number(group.tokensPerSecond),
       "memory_bytes": group.memoryByteCount.map { .integer(Int64($0)) } ?? .null,
-      "time_s": number(group.seconds), "cost": number(group.cost), "pareto_front": .bool(group.isOnFront),
+      "time_s": number(group.seconds), "extra_operations_per_token": number(group.model?.extraOperations),
+      "modelled_bytes_per_token": number(group.model?.bytes),
+      "modelled_time_to_bf16": number(group.model?.relativeTime), "cost": number(group.cost),
+      "pareto_front": .bool(group.isOnFront),
       "failure": group.failure.map { .string($0.reason ?? $0.outcome.rawValue) } ?? .null,
     ]
   }
@@ -178,6 +205,9 @@ extension SweepRow.Figures {
       "validation_accuracy": accuracy.map { .number($0) } ?? .null,
       "tokens_per_s": .number(tokensPerSecond), "memory_bytes": .integer(Int64(memoryByteCount)),
       "steps": .integer(Int64(steps)), "tokens": .integer(Int64(tokens)), "time_s": .number(seconds),
+      "extra_operations_per_token": model.map { .number($0.extraOperations) } ?? .null,
+      "modelled_bytes_per_token": model.map { .number($0.bytes) } ?? .null,
+      "modelled_time_to_bf16": model.map { .number($0.relativeTime) } ?? .null,
     ]
   }
 
@@ -192,6 +222,18 @@ extension SweepRow.Figures {
     self.init(
       loss: loss, lossError: error, accuracy: json["validation_accuracy"]?.doubleValue,
       tokensPerSecond: speed,
-      memoryByteCount: memory, steps: steps, tokens: tokens, seconds: seconds)
+      memoryByteCount: memory, steps: steps, tokens: tokens, seconds: seconds,
+      model: SweepRow.ModelledCost(json))
+  }
+}
+
+extension SweepRow.ModelledCost {
+  /// Nil in results that were kept before it was counted.
+  fileprivate init?(_ json: JSON) {
+    guard let operations = json["extra_operations_per_token"]?.doubleValue,
+      let bytes = json["modelled_bytes_per_token"]?.doubleValue,
+      let time = json["modelled_time_to_bf16"]?.doubleValue
+    else { return nil }
+    self.init(extraOperations: operations, bytes: bytes, relativeTime: time)
   }
 }

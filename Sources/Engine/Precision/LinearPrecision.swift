@@ -59,13 +59,23 @@ public struct LinearPrecision: Sendable, Equatable {
       throw PrecisionError.nothingExcluded(part, names: matrices.map(\.name))
     }
     let layers = (matrices.compactMap { Self.layer(of: $0.name) }.max() ?? -1) + 1
-    let rounded = matrices.filter { matrix in
-      guard let layer = Self.layer(of: matrix.name) else { return false }
-      return layer >= fullFirst && layer < layers - fullLast
-        && !exclude.contains { Self.has(matrix.name, $0) }
-    }
+    let rounded = matrices.filter { rounds($0.name, layers: layers) }
     guard !rounded.isEmpty else { throw PrecisionError.nothingRounded }
     return rounded
+  }
+
+  /// Whether a layer's products are rounded.
+  ///
+  /// - Parameter layers: Of the model.
+  func rounds(_ name: String, layers: Int) -> Bool {
+    guard !formats.isFull, let layer = Self.layer(of: name) else { return false }
+    return layer >= fullFirst && layer < layers - fullLast && !exclude.contains { Self.has(name, $0) }
+  }
+
+  /// Of so many steps the share that is not in single precision.
+  func roundedShare(of steps: Int) -> Double {
+    guard let fullFrom, steps > 0 else { return 1 }
+    return min(1, Double(fullFrom) / Double(steps))
   }
 
   /// Transforms along a weight's axes must fit; [in, out] or [out, in], the same transforms or none.

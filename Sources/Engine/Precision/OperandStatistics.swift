@@ -22,6 +22,8 @@ public struct OperandStatistics: Sendable, Equatable {
   /// Mean over blocks of the scale's base-2 logarithm, zeros left out: drifts where a tensor grows.
   public let scale: Double
   public let largest: Double
+  /// Numbers that are not finite, before or behind the rounding.
+  public let nonFinite: Int
 
   /// - Parameters:
   ///   - x: What was rounded, behind its transform, [rows, columns].
@@ -35,13 +37,14 @@ public struct OperandStatistics: Sendable, Equatable {
   ) {
     (self.layer, self.operand) = (layer, operand)
     var (signal, noise, drift, sum) = (0.0, 0.0, 0.0, 0.0)
-    var (lost, nonZero) = (0, 0)
+    var (lost, nonZero, bad) = (0, 0, 0)
     for (value, result) in zip(x, rounded) {
       let (a, b) = (Double(value), Double(result))
       signal += a * a
       noise += (a - b) * (a - b)
       sum += abs(a)
       drift += a < 0 ? a - b : b - a
+      if !(a.isFinite && b.isFinite) { bad += 1 }
       guard a != 0 else { continue }
       nonZero += 1
       if b == 0 { lost += 1 }
@@ -55,6 +58,7 @@ public struct OperandStatistics: Sendable, Equatable {
     (saturation, scale) = (blocks.saturation, blocks.scale)
     kurtosis = ExcessKurtosis.published(x, columns: columns)
     largest = Double(x.largestMagnitude)
+    nonFinite = bad
   }
 
   private static func blocks(
@@ -108,6 +112,7 @@ public struct OperandStatistics: Sendable, Equatable {
       ("excess_kurtosis", kurtosis), ("log2_scale", scale), ("largest", largest),
     ]
     for (key, value) in numbers { json[key] = value.isFinite ? .number(value) : .null }
+    json["nonfinite"] = .integer(Int64(nonFinite))
     return .object(json)
   }
 }

@@ -144,16 +144,25 @@ public final class TrainingStep {
     return result
   }
 
-  /// Repeats a step's forward and backward and names the first operation with a non-finite result.
+  /// Runs one micro-batch and tells of every operand that it rounds.
+  func observeRounding(of batch: Batch, _ observer: @escaping (RoundedOperandView) -> Void) {
+    begin(microBatch: 0)
+    _ = addGradients(
+      of: UploadedBatch(batch, on: device), scale: 1, observer: nil, roundingObserver: observer)
+    model.parameters.adapters?.endTraining()
+  }
+
+  /// Repeats a step's forward and backward and names the first operation with a non-finite result, and in low precision
+  /// the first operand whose rounding broke.
   ///
   /// - Returns: For example `matmul in layers.3.mlp (forward)`; nil when every value is finite this time.
   public func firstNonFinite(_ batches: [Batch]) throws -> String? {
     var found: String?
+    let finder = BadOperandFinder(on: device)
     let scale = TrainingStep.scale(of: batches)
     for (index, batch) in batches.enumerated() where found == nil {
       begin(microBatch: index)
-      _ = addGradients(of: UploadedBatch(batch, on: device), scale: scale) {
-        [device] operation, scope, outputs in
+      let observer = { [device] (operation: String, scope: String, outputs: [Tensor]) in
         guard found == nil else { return }
         let isBad = outputs.contains { output in
           guard output.type.element == .float32 else { return false }
@@ -167,11 +176,14 @@ public final class TrainingStep {
           ? "\(operation) in \(scope.dropLast(suffix.count)) (backward)"
           : "\(operation) in \(scope) (forward)"
       }
+      _ = addGradients(
+        of: UploadedBatch(batch, on: device), scale: scale, observer: observer, roundingObserver: finder.add)
     }
     model.parameters.adapters?.endTraining()
     model.parameters.trained.clearGradients()
     try device.finish()
-    return found
+    let parts = [found, finder.text.map { "in low precision: \($0)" }].compactMap(\.self)
+    return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }
 }
 

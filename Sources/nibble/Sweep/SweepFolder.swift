@@ -2,6 +2,7 @@ import BenchmarkReports
 import Configuration
 import Engine
 import Files
+import NumberFormats
 
 /// The folder of a sweep: `sweep.yaml`, a run folder per point, `results.jsonl` and `pareto.svg`.
 struct SweepFolder {
@@ -53,7 +54,7 @@ struct SweepFolder {
   func run(_ point: SweepPoint) -> String { path + "/" + (point.folder ?? "") }
 
   /// The points as a report shows them.
-  func rows() throws -> [SweepRow] {
+  func rows(_ cost: PointCost) throws -> [SweepRow] {
     let results = try results()
     return description.points.map { point in
       let folder = point.folder ?? ""
@@ -64,7 +65,7 @@ struct SweepFolder {
       row.outcome = result.outcome
       row.reason = result.reason
       row.figures = result.figures
-      row.cost = result.figures.flatMap { PointCost.cost($0) }
+      row.cost = result.figures.flatMap { cost.cost($0) }
       return row
     }
   }
@@ -138,7 +139,7 @@ enum JSONLinesFile {
 
 extension SweepRow.Figures {
   /// What a finished run measured: its final evaluation, and its updates from `metrics.jsonl`.
-  init(_ ending: RunEnding, _ evaluation: Evaluator.Result) throws {
+  init(_ ending: RunEnding, _ evaluation: Evaluator.Result, _ recipe: RecipeCost?) throws {
     let lines = try JSONLinesFile.read(ending.folder + "/metrics.jsonl")
     // The first updates compile kernels.
     let speeds = lines.compactMap { $0["tokens_per_s"]?.doubleValue }
@@ -148,6 +149,9 @@ extension SweepRow.Figures {
       tokensPerSecond: usual.isEmpty ? 0 : usual[usual.count / 2],
       memoryByteCount: lines.compactMap { $0["memory_bytes"]?.integerValue }.max() ?? 0,
       steps: lines.last?["step"]?.integerValue ?? 0, tokens: lines.last?["tokens"]?.integerValue ?? 0,
-      seconds: lines.last?["time_s"]?.doubleValue ?? 0)
+      seconds: lines.last?["time_s"]?.doubleValue ?? 0,
+      model: recipe.map {
+        .init(extraOperations: $0.operations, bytes: $0.bytes, relativeTime: $0.relativeTime)
+      })
   }
 }

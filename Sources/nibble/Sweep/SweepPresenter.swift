@@ -14,11 +14,15 @@ struct SweepPresenter {
   private let sweep: SweepFolder
   private let format: Format
   private let baseline: [SweepRow.Key]
+  private let cost: PointCost
 
-  /// - Parameter baseline: `key=value,key=value`; nil takes the one that the sweep began with.
+  /// - Parameters:
+  ///   - baseline: `key=value,key=value`; nil takes the one that the sweep began with.
+  ///   - cost: Along the picture.
   /// - Throws: When no point has the baseline's values.
-  init(_ sweep: SweepFolder, baseline: String?, format: Format) throws {
+  init(_ sweep: SweepFolder, baseline: String?, format: Format, cost: PointCost) throws {
     self.sweep = sweep
+    self.cost = cost
     self.format = format
     let given = try baseline.map { try SweepRequest.canonical(try SweepArguments.baseline($0)) }
     self.baseline = (given ?? sweep.description.baseline).map { .init($0.key, $0.value) }
@@ -36,7 +40,7 @@ struct SweepPresenter {
   }
 
   private func report() throws -> SweepReport {
-    try SweepReport(try sweep.rows(), baseline: baseline, costUnit: PointCost.unit)
+    try SweepReport(try sweep.rows(cost), baseline: baseline, costUnit: cost.unit)
   }
 
   private func print(_ report: SweepReport, _ call: Call) {
@@ -55,7 +59,15 @@ struct SweepPresenter {
   }
 
   private func draw(_ report: SweepReport, _ output: Output) throws {
-    guard let plot = ParetoPlot(report) else { return }
+    guard let plot = ParetoPlot(report) else {
+      if cost == .model, report.rows.contains(where: { $0.figures != nil }) {
+        output.warning(
+          ErrorReport(
+            "there is no picture: the runs were kept without modelled costs",
+            hints: ["--cost measured, or train them again in another sweep"]))
+      }
+      return
+    }
     let path = sweep.path + "/pareto.svg"
     let revision = SourceRevision.current().map {
       ", revision \($0.short)\($0.isModified ? " (modified)" : "")"

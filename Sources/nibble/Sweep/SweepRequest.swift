@@ -64,7 +64,8 @@ struct SweepRequest {
         folder: point.folder, name: point.point.name,
         keys: point.point.settings.map { .init($0.key, $0.value) }, outcome: .pending)
     }
-    _ = try SweepReport(rows, baseline: baseline.map { .init($0.key, $0.value) }, costUnit: PointCost.unit)
+    _ = try SweepReport(
+      rows, baseline: baseline.map { .init($0.key, $0.value) }, costUnit: PointCost.measured.unit)
   }
 
   static func canonical(_ baseline: [Assignment]) throws -> [Assignment] {

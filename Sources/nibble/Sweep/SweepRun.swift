@@ -2,6 +2,7 @@ import BenchmarkReports
 import Configuration
 import Engine
 import Files
+import NumberFormats
 import Terminal
 
 /// Trains the points of a sweep one after the other, in this process, with everything released between them.
@@ -55,7 +56,7 @@ struct SweepRun {
       return SweepResult(folder: folder, outcome: .doesNotFit, reason: problem.message)
     }
     do {
-      let ending = try train(entry, clock)
+      let (ending, recipe) = try train(entry, clock)
       guard let evaluation = ending.evaluation else {
         if let reason = Interruption.shared.stopReason { throw Interrupted(reason: reason) }
         return SweepResult(folder: folder, outcome: .failed, reason: "nothing is held out to measure on")
@@ -63,14 +64,16 @@ struct SweepRun {
       guard evaluation.loss.isFinite else {
         return SweepResult(folder: folder, outcome: .diverged, reason: "the validation loss is not finite")
       }
-      return SweepResult(folder: folder, outcome: .finished, figures: try .init(ending, evaluation))
+      return SweepResult(folder: folder, outcome: .finished, figures: try .init(ending, evaluation, recipe))
     } catch {
       return SweepResult(folder: folder, outcome: try Self.outcome(of: error), reason: Self.reason(error))
     }
   }
 
   /// A run of its own: its device, its model and its text are gone when it returns.
-  private func train(_ entry: SweepPlan.Entry, _ clock: SweepClock) throws -> RunEnding {
+  private func train(_ entry: SweepPlan.Entry, _ clock: SweepClock) throws
+    -> (RunEnding, RecipeCost?)
+  {
     let point = entry.point
     // The configuration was resolved when the sweep began; the environment of this call has no say.
     let request = try RunRequest(RunRequest.Flags(arguments: [sweep.run(point)], environment: [:]))
@@ -82,7 +85,8 @@ struct SweepRun {
     let display = SweepRunDisplay(
       call.output, clock: clock, place: place(of: point),
       title: point.name ?? point.settings.map(\.value).joined(separator: " "))
-    return try TrainingRun(run, call: call, display: display, measuresAtEnd: true).train()
+    let ending = try TrainingRun(run, call: call, display: display, measuresAtEnd: true).train()
+    return (ending, run.plan.recipe)
   }
 
   /// What an error makes of a point.

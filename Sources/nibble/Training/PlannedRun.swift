@@ -53,8 +53,10 @@ struct PlannedRun {
     data = try readsText ? PlannedRun.data(corpus, tokenizer, values, model, call.output) : nil
     let estimate = try TrainingPlanner.estimate(
       model, options: options, rule: OptimizerRule.rule(values.optimizer), device: device.description)
+    let recipe = try TrainingPlanner.recipeCost(model, options: options, device: device.description)
     plan = RunPlan(
-      request: request, model: model, options: options, estimate: estimate, device: device.description,
+      request: request, model: model, options: options, estimate: estimate, recipe: recipe,
+      device: device.description,
       matmulRate: matmulRate ?? MatmulRate.measure(on: device), trainingTokens: data?.trainingTokens,
       validationTokens: data?.validationTokens, revision: SourceRevision.current(),
       firstStep: state?.step ?? 0)

@@ -1,6 +1,7 @@
 import Configuration
 import Engine
 import Kernels
+import NumberFormats
 import Terminal
 
 /// What a run will need, before it starts.
@@ -9,6 +10,8 @@ struct RunPlan {
   let model: ModelConfiguration
   let options: TrainingOptions
   let estimate: TrainingEstimate
+  /// Of a token, on hardware that has the formats; nil with adapters.
+  let recipe: RecipeCost?
   let device: DeviceDescription
   /// FLOPs per second of a large matrix product on the device, measured; nil when it could not be.
   let matmulRate: Double?
@@ -98,6 +101,7 @@ struct RunPlan {
     add(
       "memory",
       "\(Numbers.bytes(estimate.totalByteCount)) of \(Numbers.bytes(device.memoryByteCount)): \(memoryParts)")
+    if let text = recipeText { add("rounding", text) }
     add("device", deviceText(dot))
     add("time", timeText(dot))
     let state = firstStep == 0 ? "new" : "continues after step \(Numbers.grouped(firstStep))"
@@ -157,6 +161,14 @@ struct RunPlan {
     }
   }
 
+  /// What rounding would cost on hardware with the formats; nil where nothing is rounded.
+  private var recipeText: String? {
+    guard let recipe, recipe.operations > 0 else { return nil }
+    return "on hardware with the formats, modelled: \(Numbers.si(recipe.operations)) extra operations and "
+      + "\(Numbers.si(recipe.bytes, unit: "B")) a token (BF16 \(Numbers.si(recipe.baselineBytes, unit: "B"))); linear layers take "
+      + "\(Numbers.fixed(recipe.relativeTime, decimals: 2)) of BF16's time"
+  }
+
   private func deviceText(_ dot: String) -> String {
     let rate = matmulRate.map { "\(dot)matrix product \(Numbers.si($0, unit: "FLOP/s")) (measured)" } ?? ""
     return "\(device.name), \(DeviceChoice.title(of: device))\(rate)"
@@ -202,6 +214,10 @@ struct RunPlan {
       "weight_bytes": .integer(estimate.weightByteCount),
       "gradient_bytes": .integer(estimate.gradientByteCount),
       "optimizer_bytes": .integer(estimate.optimizerByteCount),
+      "extra_operations_per_token": JSONText(recipe?.operations),
+      "modelled_bytes_per_token": JSONText(recipe?.bytes),
+      "modelled_bf16_bytes_per_token": JSONText(recipe?.baselineBytes),
+      "modelled_time_to_bf16": JSONText(recipe?.relativeTime),
       "activation_bytes": .integer(estimate.activationByteCount), "device": .string(device.name),
       "product": .string(device.product), "matmul_flops_per_s": JSONText(matmulRate),
       "step_time_low_s": JSONText(range?.lowerBound), "step_time_high_s": JSONText(range?.upperBound),

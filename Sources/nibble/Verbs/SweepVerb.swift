@@ -45,6 +45,9 @@ struct SweepVerb: Verb {
   @Option(help: "Time limit of each run (minutes).") var minutes: Double?
   @Option(help: "The points that the others are compared with: key=value,key=value or point=NAME.")
   var baseline: String?
+  @Option(
+    help: "The picture's cost: measured here, or modelled for hardware with the formats (measured, model).")
+  var cost: PointCost?
   @Flag(help: "Stop after the table of points: exit code 0 if all fit, 4 if not.") var plan = false
   @Flag(help: "Only show the results of a sweep so far.") var report = false
   @Flag(help: "Try the runs that failed again.") var retry = false
@@ -57,6 +60,7 @@ struct SweepVerb: Verb {
     }
     if report, plan { throw ValidationError("--report and --plan contradict each other; give one.") }
     if report, retry { throw ValidationError("--retry has no effect with --report.") }
+    if plan, cost != nil { throw ValidationError("--cost has no effect with --plan.") }
     if plan, csv || markdown { throw ValidationError("--csv and --markdown have no effect with --plan.") }
   }
 
@@ -101,7 +105,7 @@ struct SweepVerb: Verb {
   }
 
   private func resume(_ sweep: SweepFolder, _ call: Call) throws -> Terminal.ExitCode {
-    let presenter = try SweepPresenter(sweep, baseline: baseline, format: format)
+    let presenter = try SweepPresenter(sweep, baseline: baseline, format: format, cost: cost ?? .measured)
     if report { return try presenter.present(call) }
     let run = try SweepRun(sweep, call: call, retries: retry)
     let runs = try run.pending().map { point in
@@ -129,7 +133,8 @@ struct SweepVerb: Verb {
       call.output.narrate("resume: nibble sweep \(sweep.path)")
       throw error
     }
-    return try SweepPresenter(sweep, baseline: baseline, format: format).present(call)
+    return try SweepPresenter(sweep, baseline: baseline, format: format, cost: cost ?? .measured).present(
+      call)
   }
 
   private func show(_ planned: SweepPlan, _ folder: String, _ call: Call) -> Terminal.ExitCode {
@@ -150,3 +155,5 @@ struct SweepVerb: Verb {
 
   private var format: SweepPresenter.Format { csv ? .csv : markdown ? .markdown : .table }
 }
+
+extension PointCost: ExpressibleByArgument {}
