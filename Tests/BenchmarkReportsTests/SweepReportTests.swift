@@ -139,6 +139,24 @@ import Testing
     #expect(report.markdown.hasPrefix("| RANK | kind | LOSS | GAP | SEEDS |"))
   }
 
+  @Test func modelledCostsStandBesideTheGap() throws {
+    var rows = paired
+    for index in rows.indices {
+      rows[index].figures?.model = .init(
+        extraOperations: index < 3 ? 0 : 12_500, bytes: 2e6, relativeTime: index < 3 ? 1 : 0.5)
+      rows[index].cost = rows[index].figures?.model?.relativeTime
+    }
+    let report = try report(rows, .init("mixer.kind", "attention"))
+    let lines = report.table().rendered().lines
+    #expect(lines[0].contains("EXTRA OP/TOK  BYTES/TOK  MODEL"), "\(lines[0])")
+    #expect(lines[2].contains("12.5 k") && lines[2].contains("2.00 MB") && lines[2].contains("0.50"))
+    #expect(ParetoPlot(report)?.front.map(\.cost) == [0.5, 1])
+    let figures = try #require(report.json["points"]?.arrayValue?.last.flatMap { SweepRow.Figures($0) })
+    #expect(figures == rows[5].figures && figures.model?.bytes == 2e6)
+    // Without rounding there is nothing to model.
+    #expect(try !self.report(paired).table().rendered().lines[0].contains("MODEL"))
+  }
+
   @Test func axesHaveRoundLines() {
     let axis = LinearAxis(covering: -0.7...3.1, from: 0, to: 100)
     #expect(axis.low <= -0.7 && axis.high >= 3.1 && axis.step == 1)

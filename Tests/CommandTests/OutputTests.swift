@@ -20,7 +20,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "train", "sweep", "generate", "eval", "verify", "devices", "inspect", "config", "tokenizer",
+    "train", "sweep", "generate", "eval", "report", "verify", "devices", "inspect", "config", "tokenizer",
     "completions",
   ])
   func helpFitsAScreenAndHasExamples(verb: String) throws {

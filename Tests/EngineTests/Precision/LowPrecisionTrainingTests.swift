@@ -138,6 +138,30 @@ import Testing
     #expect(line["rounding"]?.arrayValue?.count == found.count)
   }
 
+  @Test func aStepThatFailsNamesTheOperand() throws {
+    for device in try TestDevices.all() {
+      var configuration = TinyModel.llama.configuration()
+      configuration.precision = LinearPrecision(try fp4())
+      let model = try TinyModel.make(configuration, on: device, trains: true, seed: 1)
+      let step = TrainingStep(
+        model: model, optimizer: Optimizer(AdamW(), for: model.parameters), loss: LossOptions(), clip: 1)
+      let sampler = try BatchSampler(TinyRun.tokens(), context: 8, sequencesPerStep: 4, seed: 1)
+      let weight = try #require(model.parameters["model.layers.1.mlp.up_proj.weight"])
+      var values = try device.read(weight.memory, as: Float.self)
+      values[7] = .infinity
+      device.write(values, to: weight.memory)
+      #expect(
+        try !step.run([sampler.batch(step: 0)], learningRate: 0.01, peakLearningRate: 0.01).isFinite)
+      let place = try #require(try step.firstNonFinite([sampler.batch(step: 0)]))
+      // The weight's scale is one of its tensor: a number that is not finite makes all of them so.
+      #expect(
+        place.contains(
+          "in low precision: model.layers.1.mlp.up_proj fprop_weight: 240 numbers are not finite"),
+        "\(place)")
+      #expect(place.hasSuffix("before they are rounded"), "\(place)")
+    }
+  }
+
   @Test func statisticsOfAKnownMatrix() {
     let x: [Float] = [6, 1, 0.1, 0, -7.9, 0.2, 3, 1]
     let format = BlockFormat.mxfp4.tiled(.alongRow(4))
@@ -149,6 +173,6 @@ import Testing
     #expect(abs(found.bias + 2.2 / 19.2) < 1e-6)
     let noise = 0.01 + 1.9 * 1.9 + 0.04
     let signal = 36 + 1 + 0.01 + 7.9 * 7.9 + 0.04 + 9 + 1
-    #expect(abs(found.signalToNoise - 10 * log10(signal / noise)) < 1e-4)
+    #expect(abs(found.signalToNoise - 10 * log10(signal / noise)) < 1e-4 && found.nonFinite == 0)
   }
 }
