@@ -64,6 +64,11 @@ import Testing
     (["precision.recipe=qat-int2", "precision.anneal_radius=0.01"], "precision.anneal_steps is 0"),
     (["precision.recipe=qat-int2", "precision.anneal_steps=5", "precision.full_steps=0.1"], "leave one of"),
     (["precision.recipe=qat-int4", "init=a", "adapter.rank=4"], "scale=lsq trains scales"),
+    (["precision.recipe=qat-int2", "steps=9", "precision.anneal_steps=9"], "leaves none of 9 steps"),
+    (
+      ["precision.fprop_weight=mxfp4 estimator=clipped", "init=a", "adapter.rank=4"],
+      "leave the weights without gradients"
+    ),
     (["precision.recipe=qat-int4", "precision.dgrad_weight=int4 scale=lsq"], "dgrad_weight=forward"),
     (["precision.fprop_input=int8 block=row scale=lsq"], "int8 block=tensor scale=lsq"),
     (["precision.recipe=mxfp4", "precision.full_last=4", "model.layers=4"], "leave none of 4 layers"),

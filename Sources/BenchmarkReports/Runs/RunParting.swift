@@ -13,7 +13,7 @@ public struct RunParting: Sendable {
   public let second: RunHistory
   /// Steps that both have.
   public let commonSteps: Int
-  /// Nil where the losses stay together.
+  /// Nil where the losses stay together, or where too few steps are common to tell.
   public let step: Int?
   public let losses: (first: Double, second: Double)?
   /// At the step.
@@ -67,6 +67,10 @@ public struct RunParting: Sendable {
   /// One sentence.
   public var text: String {
     guard let step, let losses else {
+      guard commonSteps >= Self.least + 1 + Self.lasting else {
+        return "\(second.name) and \(first.name) have too few common steps to tell whether they part: "
+          + "\(Numbers.grouped(commonSteps)) of at least \(Self.least + 1 + Self.lasting)"
+      }
       return
         "\(second.name) and \(first.name) stay together over \(Numbers.grouped(commonSteps)) common steps"
     }

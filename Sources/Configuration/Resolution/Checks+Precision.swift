@@ -35,6 +35,13 @@ extension Checks {
         "scale=lsq trains scales beside the weights, but adapters leave all that is there as it is",
         "scale=statsq or fp32, or adapter.rank=0")
     }
+    if configuration.adapter.rank > 0, let weight = formats.fpropWeight, weight.estimator != .straightThrough
+    {
+      add(
+        ["precision.fprop_weight", "adapter.rank"],
+        "estimator=\(weight.estimator.rawValue) has no effect: adapters leave the weights without gradients",
+        "estimator=straight_through, or adapter.rank=0")
+    }
     checkUniformWeights(formats)
     checkStorage()
     let layers = configuration.model.layers
@@ -62,6 +69,12 @@ extension Checks {
       add(
         ["precision.anneal_radius"],
         "precision.anneal_radius has no effect: precision.anneal_steps is 0", "set precision.anneal_steps")
+    }
+    if configuration.minutes == nil, precision.annealSteps > 0, precision.annealSteps >= configuration.steps {
+      add(
+        ["precision.anneal_steps", "steps"],
+        "precision.anneal_steps \(precision.annealSteps) leaves none of \(configuration.steps) steps to train in",
+        "fewer steps than there are")
     }
     if precision.annealSteps > 0, precision.fullSteps > 0 {
       add(

@@ -17,6 +17,8 @@ public struct AdapterFolder: Sendable {
   /// The folder of the model below.
   public let basePath: String
   public let settings: LowRankAdapter
+  /// How the run rounded and stored its numbers; nil where the configuration does not say.
+  let precision: (linear: LinearPrecision?, storage: NumberStorage)?
 
   static func exists(in folder: String) -> Bool { Folder.exists(folder + "/" + configurationFile) }
 
@@ -33,7 +35,11 @@ public struct AdapterFolder: Sendable {
     basePath = try Self.base(reader, path)
     if let own = try reader.section(Self.key) {
       settings = try Self.settings(own)
+      precision =
+        own.object[NumberStorage.key] == nil
+        ? nil : (try LinearPrecision.read(from: own), try NumberStorage.read(from: own))
     } else {
+      precision = nil
       settings = LowRankAdapter(
         rank: try reader.integer("r"), alpha: try reader.number("lora_alpha", default: 8),
         dropout: try reader.number("lora_dropout", default: 0), targets: try Self.layers(in: path),
@@ -212,6 +218,11 @@ extension AdapterFolder {
     let targets =
       settings.targets.isEmpty
       ? Set(layers.compactMap { $0.split(separator: ".").last.map(String.init) }) : Set(layers)
+    var own = settings.json
+    var precision = model.configuration.precision
+    precision?.step = model.parameters.precision?.step ?? 0
+    own[LinearPrecision.key] = precision.map { .object($0.json) }
+    own[NumberStorage.key] = .object(model.configuration.storage.json)
     let isTransposed = adapters.weights.contains { model.parameters[$0]?.linearLayout == .inOut }
     return [
       "peft_type": "LORA", "task_type": "CAUSAL_LM",
@@ -221,13 +232,7 @@ extension AdapterFolder {
       "target_modules": .array(targets.sorted().map { .string($0) }),
       "bias": "none", "fan_in_fan_out": .bool(isTransposed), "init_lora_weights": true,
       "inference_mode": true, "modules_to_save": .null,
-      "nibble": [
-        "rank": .integer(Int64(settings.rank)), "alpha": .number(settings.alpha),
-        "dropout": .number(settings.dropout), "targets": .array(settings.targets.map { .string($0) }),
-        "rslora": .bool(settings.isRankStabilized),
-        "initialization": .string(settings.initialization.rawValue),
-        "base": .string(settings.base?.rawValue ?? "fp32"), "seed": .string(String(settings.seed)),
-      ],
+      "nibble": .object(own),
     ]
   }
 
@@ -236,5 +241,16 @@ extension AdapterFolder {
     guard let resolved = realpath(path, nil) else { return path }
     defer { free(resolved) }
     return String(cString: resolved)
+  }
+}
+
+extension LowRankAdapter {
+  fileprivate var json: JSONObject {
+    [
+      "rank": .integer(Int64(rank)), "alpha": .number(alpha), "dropout": .number(dropout),
+      "targets": .array(targets.map { .string($0) }), "rslora": .bool(isRankStabilized),
+      "initialization": .string(initialization.rawValue), "base": .string(base?.rawValue ?? "fp32"),
+      "seed": .string(String(seed)),
+    ]
   }
 }

@@ -50,6 +50,7 @@ public struct CompressedTensors: Sendable, Hashable {
     guard let section = try reader.section(key) else { return nil }
     try demand(method, "quant_method", in: section)
     try demand(format, "format", in: section)
+    try refuse(["kv_cache_scheme", "transform_config", "sparsity_config"], in: section)
     guard let groups = try section.section("config_groups") else {
       throw ModelError.missingKey("config_groups", path: section.path)
     }
@@ -57,6 +58,7 @@ public struct CompressedTensors: Sendable, Hashable {
       guard let group = try groups.section(entry.key), let weights = try group.section("weights") else {
         throw ModelError.missingKey("weights", path: "\(groups.path): \(entry.key)")
       }
+      try refuse(["input_activations", "output_activations"], in: group)
       return try Self(weights)
     }
     guard let first = found.first, found.allSatisfy({ $0 == first }) else {
@@ -65,6 +67,17 @@ public struct CompressedTensors: Sendable, Hashable {
         path: section.path)
     }
     return first
+  }
+
+  /// What would change results and is not read: only null, or nothing in it.
+  private static func refuse(_ keys: [String], in reader: ConfigurationReader) throws {
+    for key in keys {
+      guard let value = reader.object[key], !value.isNull, value.objectValue?.isEmpty != true else {
+        continue
+      }
+      throw ModelError.badValue(
+        key: key, value: value.serialized(), expected: "null: weights alone are read", path: reader.path)
+    }
   }
 
   private init(_ weights: ConfigurationReader) throws {

@@ -94,6 +94,7 @@ public enum ExportError: Error, CustomStringConvertible {
   case roundingEnded(path: String)
   case notIntegers(String, name: String)
   case tooManyLevels(String, name: String)
+  case rememberedScale(String, operand: String)
 
   public var description: String {
     switch self {
@@ -109,6 +110,9 @@ public enum ExportError: Error, CustomStringConvertible {
     case .tooManyLevels(let format, let name):
       "\(name) was rounded to '\(format)', whose half steps need more than 8 bits as whole numbers"
         + "\n  hint: train with scale=lsq, or with fewer bits"
+    case .rememberedScale(let format, let operand):
+      "\(operand) were rounded to '\(format)', whose scale is that of earlier steps: such a file has no place for it"
+        + "\n  hint: train with scaling=current and without refresh="
     }
   }
 }

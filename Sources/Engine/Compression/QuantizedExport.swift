@@ -19,6 +19,11 @@ public struct QuantizedExport {
     guard let precision = model.configuration.precision, let format = precision.formats.fpropWeight else {
       throw ExportError.notRounded(path: path)
     }
+    for (operand, format) in [("weights", format), ("inputs", precision.formats.fpropInput)] {
+      if let format, format.maximum != .current {
+        throw ExportError.rememberedScale("\(format)", operand: operand)
+      }
+    }
     self.model = model
     device = store.device
     var weights: [String: IntegerWeight] = [:]

@@ -1,5 +1,6 @@
 public import Files
 import Kernels
+import NumberFormats
 
 /// A model on disk as the transformers library lays it out: config.json, model.safetensors (or shards with an index),
 /// tokenizer files beside them.
@@ -13,6 +14,8 @@ public struct ModelFolder {
   public let adapter: AdapterFolder?
   /// How the weights are quantized; nil for floats.
   public let compression: CompressedTensors?
+  /// How the weights were trained, whatever ``configuration`` is changed to.
+  private let trainedPrecision: LinearPrecision?
 
   /// Reads and checks config.json; weights are not touched.
   ///
@@ -56,6 +59,7 @@ public struct ModelFolder {
     }
     self.path = resolved
     self.configuration = configuration
+    trainedPrecision = configuration.precision
     adapter = nil
   }
 
@@ -68,6 +72,10 @@ public struct ModelFolder {
     configuration.adapter = adapter.settings
     architecture = base.architecture
     compression = base.compression
+    trainedPrecision = base.trainedPrecision
+    if let precision = adapter.precision {
+      (configuration.precision, configuration.storage) = (precision.linear, precision.storage)
+    }
     self.adapter = adapter
   }
 
@@ -99,14 +107,15 @@ public struct ModelFolder {
     let compressed = try compression.map {
       try CompressedWeights($0, configuration, architecture, in: tensors, path: weightsPath, on: device)
     }
-    // Whoever trains may have chosen learned scales just now.
-    let places = try locate(
-      specifications, in: tensors, optional: trains ? Set(scales.map(\.name)) : [], compressed: compressed)
+    // Whoever trains may have chosen learned scales just now, for which those of another format are no start.
+    let fresh = trains ? Set(scales.map(\.name).filter { !tensors.contains($0) || !hasStart($0) }) : []
+    let places = try locate(specifications, in: tensors, without: fresh, compressed: compressed)
     let packing = try WeightPacking(configuration, architecture, on: device)
     let isTrained = trains && configuration.adapter == nil
-    // Rounded inputs, and what is packed otherwise or trained, need floats.
+    // Rounded inputs, what adapters begin by changing, and what is packed otherwise or trained, need floats.
     let staysPacked =
-      isTrained || unpacks || !packing.names.isEmpty || configuration.precision != nil
+      isTrained || unpacks || configuration.adapter?.initialization == .gradient || !packing.names.isEmpty
+        || configuration.precision != nil
       ? [] : compressed?.packable ?? []
     let store = ParameterStore(
       specifications, on: device, trains: isTrained,
@@ -138,6 +147,13 @@ public struct ModelFolder {
     return model
   }
 
+  /// Whether a learned scale was trained for the format that it is to have.
+  private func hasStart(_ scale: String) -> Bool {
+    let (trained, wanted) = (trainedPrecision?.formats, configuration.precision?.formats)
+    return scale.hasSuffix(".input_scale")
+      ? trained?.fpropInput == wanted?.fpropInput : trained?.fpropWeight == wanted?.fpropWeight
+  }
+
   /// New adapters, or those of the folder.
   private func addAdapters(to store: ParameterStore, trains: Bool) throws {
     guard let settings = configuration.adapter else { return }
@@ -148,17 +164,19 @@ public struct ModelFolder {
 
   /// Name in the file by name of the parameter; checks that nothing is missing, misshapen or left over.
   ///
-  /// - Parameter optional: Parameters that a file need not have.
+  /// - Parameter fresh: Parameters that are not taken from the file.
   private func locate(
-    _ specifications: [ParameterSpecification], in tensors: ShardedTensors, optional: Set<String>,
+    _ specifications: [ParameterSpecification], in tensors: ShardedTensors, without fresh: Set<String>,
     compressed: CompressedWeights?,
   ) throws -> [String: String] {
     let found = tensors.entries.map(\.name)
     var places: [String: String] = [:]
-    for specification in specifications where compressed?.names.contains(specification.name) != true {
+    let others = specifications.filter {
+      compressed?.names.contains($0.name) != true && !fresh.contains($0.name)
+    }
+    for specification in others {
       let spellings = [specification.name] + architecture.alternativeNames(of: specification.name)
       guard let name = spellings.first(where: { tensors.contains($0) }) else {
-        if optional.contains(specification.name) { continue }
         throw ModelError.missingTensor(name: specification.name, path: weightsPath, found: found)
       }
       let shape = try tensors.entry(name).shape

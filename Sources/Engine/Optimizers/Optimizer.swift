@@ -31,6 +31,8 @@ public final class Optimizer {
   /// A contiguous part of the arenas with one set of hyperparameters.
   private struct Group {
     let decays: Bool
+    /// Its first element among all.
+    let first: Int
     let count: Int
     let values: StoredArena
     let gradients: Memory
@@ -72,7 +74,7 @@ public final class Optimizer {
     let ranges = [(true, 0..<first), (true, first..<decayed), (false, decayed..<end)]
     groups = ranges.filter { !$0.1.isEmpty }.map { decays, range in
       Group(
-        decays: decays, count: range.count, values: store.arena(range),
+        decays: decays, first: range.lowerBound, count: range.count, values: store.arena(range),
         gradients: gradients.view(from: range.lowerBound, count: range.count),
         state: range.lowerBound < first
           ? dynamic.map { .dynamic($0) }
@@ -122,7 +124,7 @@ public final class Optimizer {
       update(floats, gradient, group.hyperparameters, clip: clip, on: tape)
       for (index, arena) in arenas.enumerated() {
         let bits = RoundingBits(
-          seed: seed, step: UInt64(stepCount), tensor: UInt64(index) << 40 | UInt64(start))
+          seed: seed, step: UInt64(stepCount), tensor: UInt64(index) << 40 | UInt64(group.first + start))
         arena.store(floats[index], range, randomness: bits, on: tape)
       }
     }

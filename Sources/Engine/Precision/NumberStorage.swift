@@ -18,7 +18,7 @@ public struct NumberStorage: Sendable, Equatable {
   /// What operations hand on and the backward reads again.
   ///
   /// With ``Format/bf16`` every activation is rounded to nearest even before anybody reads it and kept in two bytes until the
-  /// backward. Statistics of rows, states and gates of recurrences, losses and gradients stay in single precision.
+  /// backward. Statistics of rows, states and log decays of recurrences, losses and gradients stay in single precision.
   public var activations: Format
 
   /// Weights that are decayed; gains, biases and other small tensors stay in single precision.

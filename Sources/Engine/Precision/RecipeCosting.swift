@@ -21,7 +21,8 @@ extension TrainingPlanner {
       func cost(_ formats: LinearFormats) -> RecipeCost {
         LinearCost(
           tokens: tokens, inputs: layer.inputs, outputs: layer.outputs, formats: formats,
-          sharesInput: layer.sharesInput
+          // Every layer learns a scale of its own.
+          sharesInput: layer.sharesInput && formats.fpropInput?.scaleSource != .learned
         ).total()
       }
       guard let precision, precision.rounds(layer.name, layers: count) else {

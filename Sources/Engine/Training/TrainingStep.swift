@@ -80,10 +80,13 @@ public final class TrainingStep {
       optimizer.step(learningRate: learningRate, peakLearningRate: peakLearningRate, clip: clipped, on: tape)
     }
     annealing?.end(on: tape)
-    oscillations?.update(on: tape)
     let norm = try device.read(clipped.norm.memory, as: Float.self).first ?? .nan
     let isKept = try device.read(clipped.isFinite.memory, as: Float.self).first == 1
-    if !isKept { optimizer.restore(stepCount: optimizer.stepCount - 1) }
+    if isKept {
+      oscillations?.update(on: tape)
+    } else {
+      optimizer.restore(stepCount: optimizer.stepCount - 1)
+    }
     try model.parameters.precision?.endStep(isKept: isKept)
     let loss = try crossEntropy(losses, batches, scale: scale)
     return Result(

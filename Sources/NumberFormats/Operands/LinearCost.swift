@@ -5,11 +5,13 @@
 ///   compared with; results are written in BF16.
 /// - A product reads each operand once, codes and scales.
 /// - Making an operand is a pass of its own: it reads BF16 and writes codes and scales. A scale over the whole tensor
-///   needs the tensor's maximum before, so it reads the tensor twice.
+///   needs the tensor's maximum before, so it reads the tensor twice, unless the maximum is that of earlier steps.
 /// - Per number: one operation for a block's maximum or mean magnitude (none where scales are learned), one for the
 ///   scaling (none without scales), one more for the tensor's maximum above block scales, one for the rounding, one more
-///   for random bits, and for a Hadamard transform of n numbers log2 n additions and one change of sign (its factor goes
-///   into the scale).
+///   for random bits, for a searched scale three for every candidate (scaling, rounding, squared error), and for a Hadamard
+///   transform of n numbers log2 n additions and one change of sign (its factor goes into the scale).
+/// - An estimator but the straight-through one is a pass over the operand and its gradient in BF16, three operations a
+///   number.
 /// - A tensor is rounded again for its second product, along the other axis, unless the codes are the same there: the
 ///   same format in tiles as high as wide (or one for the tensor), rounded to nearest without transform, or `forward`.
 /// - A pass takes the longer of its operations and its bytes, a product the longer of its multiplications and its bytes.
@@ -31,10 +33,15 @@ public struct LinearCost: Sendable, Hashable {
     public fileprivate(set) var rounding = 0.0
     public fileprivate(set) var randomBits = 0.0
     public fileprivate(set) var transform = 0.0
+    public fileprivate(set) var search = 0.0
+    /// Of the gradient that passes through the rounding.
+    public fileprivate(set) var estimator = 0.0
     /// Read and written to make it.
     public fileprivate(set) var roundingBytes = 0.0
 
-    public var operations: Double { maxima + scaling + rounding + randomBits + transform }
+    public var operations: Double {
+      maxima + scaling + rounding + randomBits + transform + search + estimator
+    }
   }
 
   public let tokens: Int
@@ -119,7 +126,13 @@ extension LinearCost.Operand {
     rounding = count
     randomBits = format.isStochastic ? count : 0
     transform = format.hadamard.map { count * Double($0.trailingZeroBitCount + 1) } ?? 0
-    roundingBytes = 2 * count * (isWhole || hasTensorScale ? 2 : 1) + bytes
+    search = block.isSearched ? 3 * count * Double(ScaleSearch.steps(for: block.scaling).count) : 0
+    let readsTwice = format.maximum == .current && (isWhole || hasTensorScale)
+    roundingBytes = 2 * count * (readsTwice ? 2 : 1) + bytes
+    if format.estimator != .straightThrough {
+      estimator = 3 * count
+      roundingBytes += 6 * count
+    }
   }
 
   private init(name: String, count: Double, bytes: Double, bits: Int, isReused: Bool) {

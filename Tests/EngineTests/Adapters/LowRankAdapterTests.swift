@@ -1,5 +1,6 @@
 import Files
 import Kernels
+import NumberFormats
 import Testing
 
 @testable import Engine
@@ -162,6 +163,26 @@ import Testing
     #expect(throws: AdapterError.self) {
       try self.adapted(TinyModel.llama.configuration(), LowRankAdapter(rank: 13), on: device)
     }
+  }
+
+  /// Evaluation rounds as training did, whatever the model below says.
+  @Test func foldersKeepTheirPrecision() throws {
+    let device = try DeviceCatalog.openForOperations("cpu")
+    let scratch = try TemporaryFolder()
+    let (base, folder) = (scratch.path + "/base", scratch.path + "/adapters")
+    try Folder.create(base)
+    try Folder.create(folder)
+    try ModelFolder.write(TinyModel.llama.make(on: device), to: base)
+    var start = try ModelFolder(base)
+    start.configuration.adapter = LowRankAdapter(rank: 2)
+    var formats = LinearFormats()
+    try formats.set("fprop_input", to: "int8 block=row scale=fp32")
+    start.configuration.precision = LinearPrecision(formats, seed: 5)
+    start.configuration.storage.activations = .bf16
+    let model = try start.load(on: device, trains: true)
+    try AdapterFolder.write(try #require(model.parameters.adapters), of: model, to: folder)
+    let read = try ModelFolder(folder).configuration
+    #expect(read.precision == start.configuration.precision && read.storage == start.configuration.storage)
   }
 
   /// What a folder of adapters gives back: as it was trained, and merged into the weights.

@@ -123,6 +123,30 @@ import Testing
     #expect(small.optimizerByteCount < full.optimizerByteCount * 6 / 10)
   }
 
+  /// Large and small matrices are stored by chance, each by its own.
+  @Test func noTwoMatricesAreRoundedByTheSameChances() throws {
+    for device in try TestDevices.all() {
+      let store = ParameterStore(
+        [.init("large", [64, 64], decays: true), .init("small", [32, 32], decays: true)], on: device,
+        trains: true, weights: .bf16)
+      for parameter in store.parameters {
+        parameter.write([Float](repeating: 1, count: parameter.shape.count), on: device)
+        parameter.gradientIsEmpty = false
+      }
+      let count = try #require(store.gradients).count
+      device.write([Float](repeating: 1, count: count), to: try #require(store.gradients))
+      let optimizer = Optimizer(SGD(momentum: 0.9), for: store, stateFormat: .int8, seed: 1)
+      let one = Tensor([Float(1)], shape: [1], on: device)
+      let clip = GradientClip.Result(factor: one, isFinite: one, norm: one)
+      // Half a step between two BF16 numbers.
+      optimizer.step(
+        learningRate: 0x1p-9, peakLearningRate: 0x1p-9, clip: clip, on: Tape(on: device, isRecording: false))
+      let values = try store.parameters.map { try $0.floats(on: device) }
+      #expect(Set(values[0]).count == 2 && Set(values[1]).count == 2)
+      #expect(Array(values[0].prefix(1024)) != values[1])
+    }
+  }
+
   /// Second moments are divided by: a small one beside a large one must not become zero.
   @Test func smallSecondMomentsBesideLargeOnesGiveBoundedUpdates() throws {
     for device in try TestDevices.all() {

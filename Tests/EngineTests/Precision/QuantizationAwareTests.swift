@@ -172,9 +172,65 @@ import Testing
     #expect(ignored?.arrayValue?.contains("model.layers.0.mlp.up_proj") == true)
   }
 
+  /// A folder that others wrote, whose products need more than its weights.
+  @Test func foldersWithMoreThanWeightsAreRefused() throws {
+    let device = try DeviceCatalog.openForOperations("cpu")
+    let run = try TinyRun(on: device, steps: 1)
+    run.precision = try precision(["fprop_weight": "int4 block=4 scale=lsq", "dgrad_weight": "forward"])
+    try run.train()
+    let scratch = try TemporaryFolder()
+    try QuantizedExport(ModelFolder(run.checkpoint(1)).load(on: device), path: "run").write(to: scratch.path)
+    let file = scratch.path + "/config.json"
+    let text = try JSON.read(file).serialized()
+    for (key, value) in [("input_activations", "{\"num_bits\":8}"), ("kv_cache_scheme", "{\"num_bits\":8}")] {
+      let changed = text.replacing("\"\(key)\":null", with: "\"\(key)\":\(value)")
+      #expect(changed != text)
+      try JSON(parsing: changed).write(to: file)
+      #expect(throws: ModelError.self, "\(key)") { try ModelFolder(scratch.path) }
+    }
+  }
+
+  /// Adapters that change the weights below them need floats.
+  @Test(arguments: [LowRankAdapter.Initialization.standard, .gradient])
+  func exportedModelsTakeAdapters(initialization: LowRankAdapter.Initialization) throws {
+    let device = try DeviceCatalog.openForOperations("cpu")
+    let run = try TinyRun(on: device, steps: 1)
+    run.precision = try precision(["fprop_weight": "int4 block=4 scale=lsq", "dgrad_weight": "forward"])
+    try run.train()
+    let scratch = try TemporaryFolder()
+    try QuantizedExport(ModelFolder(run.checkpoint(1)).load(on: device), path: "run").write(to: scratch.path)
+    var folder = try ModelFolder(scratch.path)
+    folder.configuration.adapter = LowRankAdapter(rank: 2, initialization: initialization)
+    let model = try folder.load(on: device, trains: true)
+    #expect((model.parameters.packedWeights.count > 0) == (initialization == .standard))
+  }
+
+  /// Scales of other codes are no start.
+  @Test func scalesOfAnotherFormatBeginAnew() throws {
+    let device = try DeviceCatalog.openForOperations("cpu")
+    let run = try TinyRun(on: device, steps: 2)
+    run.precision = try precision(["fprop_weight": "int4 block=4 scale=lsq", "dgrad_weight": "forward"])
+    try run.train()
+    var folder = try ModelFolder(run.checkpoint(2))
+    func scales() throws -> [Float] {
+      let model = try folder.load(on: device, trains: true)
+      return try #require(model.parameters["model.layers.0.mlp.up_proj.weight_scale"]).value.floats(
+        on: device)
+    }
+    let trained = try scales()
+    for format in ["int2 block=4 scale=lsq", "int4 block=2 scale=lsq"] {
+      folder.configuration.precision = try precision(["fprop_weight": format, "dgrad_weight": "forward"])
+      let fresh = try scales()
+      #expect(
+        fresh.count == (format.contains("=2 ") ? 2 : 1) * trained.count && fresh != trained, "\(format)")
+    }
+    folder.configuration.precision = run.precision
+    #expect(try scales() == trained)
+  }
+
   @Test func whatIsNoWholeNumbersIsRefused() throws {
     let device = try DeviceCatalog.openForOperations("cpu")
-    for format in ["mxfp4 block=4", "int8 block=row scale=statsq"] {
+    for format in ["mxfp4 block=4", "int8 block=row scale=statsq", "int8 block=tensor scaling=delayed"] {
       let run = try TinyRun(on: device, steps: 1)
       run.precision = try precision(["fprop_weight": format])
       try run.train()
