@@ -76,10 +76,15 @@ import Testing
     try ModelFolder.write(TinyModel.llama.make(on: cpu()), to: first.path)
     try change(
       first,
-      [("task_specific_params", ["bits": 4]), ("torch_dtype", "float32"), ("dtype", nil), ("note", [1, "a"])])
+      [
+        ("task_specific_params", ["bits": 4]), ("torch_dtype", "float32"), ("dtype", nil),
+        ("note", [1, "a"]),
+      ])
     try ModelFolder.write(ModelFolder(first.path).load(on: cpu()), to: second.path)
     let (before, after) = (try json(first), try json(second))
-    for key in ["task_specific_params", "torch_dtype", "note"] { #expect(after[key] == before[key], "\(key)") }
+    for key in ["task_specific_params", "torch_dtype", "note"] {
+      #expect(after[key] == before[key], "\(key)")
+    }
     #expect(after["dtype"] == nil)
   }
 
