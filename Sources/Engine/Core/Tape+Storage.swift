@@ -25,6 +25,10 @@ extension Tape {
   func storeActivations(of operation: some Operation, _ outputs: [Tensor]) -> [Tensor] {
     guard let operation = operation as? any DifferentiableOperation else { return outputs }
     let activations = operation.activations
+    // Whoever observes is told of the operation, with its results as they are kept.
+    let known = observer
+    observer = nil
+    defer { observer = known }
     return outputs.enumerated().map { index, output in
       guard activations.contains(index), output.type.element == .float32 else { return output }
       let results = apply(RoundToBFloat16(packs: isRecording), [output], into: [0: output])

@@ -105,8 +105,8 @@ public final class Tape {
         device.failure.set(error)
       }
     }
-    observer?(type(of: operation).name, scopes.joined(separator: "."), outputs)
     let stored = storesBFloat16 ? storeActivations(of: operation, outputs) : outputs
+    observer?(type(of: operation).name, scopes.joined(separator: "."), stored)
     return record(operation, inputs, stored)
   }
 
